@@ -1,0 +1,49 @@
+"""What every test shares: asyncio alone, no provider variable from the person's own environment, no .env or parley.toml of theirs."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("deep", deadline=None, max_examples=5000, suppress_health_check=list(HealthCheck))
+settings.load_profile("default")
+
+KEPT = re.compile(r"^PARLEY_(RECORDINGS|LIVE|REQUIRE_SERVICES|TEST_.*)$")
+PROVIDER_VARIABLE = re.compile(
+    r"^PARLEY_|_(API_KEY|KEYS|MODEL|ENDPOINT|HEADERS|PROXY|CA_FILE|TIMEOUTS|LIMITS|API|HOST|TOKEN)$|^(LOG_LEVEL|LOG_CONTENT|DEMO)$", re.IGNORECASE
+)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_configure() -> None:
+    # Before anything is imported that might read it: an exported key must never cost its owner money in a test run.
+    recordings = os.environ.get("PARLEY_RECORDINGS", "../shared/recordings")
+    os.environ["PARLEY_RECORDINGS"] = str(Path(recordings).resolve())
+    if os.environ.get("PARLEY_LIVE") == "1":
+        return
+    for name in list(os.environ):
+        if PROVIDER_VARIABLE.search(name) and not KEPT.match(name):
+            del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test stands in an empty directory: the checkout's own `.env` and `parley.toml` are not its business."""
+    monkeypatch.chdir(tmp_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m unit`, `-m contract` and `-m integration` follow the folders."""
+    for item in items:
+        folder = Path(str(item.fspath)).relative_to(Path(__file__).parent).parts[0]
+        if folder in {"unit", "contract", "integration"}:
+            item.add_marker(folder)
