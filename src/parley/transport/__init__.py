@@ -1,0 +1,1 @@
+"""How bytes travel: one shared client, credentials, errors. Knows no vendor."""
