@@ -1,0 +1,207 @@
+"""The author's door: everything a provider file needs, from contract, wire and transport. Knows no provider.
+
+Names are loaded when they are first used: a provider of one wire does not pay for the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+    from parley.contract.codec import Auth, Codec, Decoder
+    from parley.contract.config import Config, Setting
+    from parley.contract.errors import (
+        AuthenticationError,
+        BudgetExceededError,
+        CallerError,
+        ConfigurationError,
+        ConnectError,
+        ConnectionLostError,
+        ContentFilterError,
+        ContextLengthError,
+        ErrorCode,
+        FieldProblem,
+        InvalidRequestError,
+        LimitExceededError,
+        MissingCredentialError,
+        ModelNotFoundError,
+        OverloadedError,
+        ParleyError,
+        PermissionDeniedError,
+        PolicyError,
+        ProtocolError,
+        ProviderError,
+        ProviderTimeoutError,
+        QueueFullError,
+        QuotaExceededError,
+        RateLimitError,
+        RequestRejectedError,
+        ServerError,
+        StreamTruncatedError,
+        TransportError,
+        UnknownModelError,
+        UnknownProviderError,
+        UnsupportedFeatureError,
+    )
+    from parley.contract.events import (
+        CitationAdded,
+        Event,
+        PartAdded,
+        ReasoningDelta,
+        ReasoningEnded,
+        RefusalDelta,
+        ResponseFinished,
+        ResponseStarted,
+        TextDelta,
+        ToolCallDelta,
+        ToolCallEnded,
+        ToolCallStarted,
+        UsageReported,
+        WarningRaised,
+    )
+    from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
+    from parley.contract.messages import FilePart, ImagePart, Message, Part, ProviderData, ReasoningPart, TextPart, ToolCall, ToolResult
+    from parley.contract.options import NamedToolChoice, Options, SchemaFormat, Timeouts, Tool
+    from parley.contract.provider import Provider
+    from parley.contract.request import ChatRequest
+    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, RateLimits, ResponseWarning
+    from parley.contract.usage import Usage, UsageReport
+    from parley.transport.http_provider import Dialect, HttpProvider
+    from parley.wire.anthropic_messages import AnthropicMessages
+    from parley.wire.gemini_generate import GeminiGenerate
+    from parley.wire.model_rules import ModelRule
+    from parley.wire.openai_chat import OpenAIChat
+
+_NAMES = {
+    "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
+    "parley.contract.codec": "Auth Codec Decoder",
+    "parley.contract.config": "Config Setting",
+    "parley.contract.errors": (
+        "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
+        "ContentFilterError ContextLengthError ErrorCode FieldProblem InvalidRequestError LimitExceededError "
+        "MissingCredentialError ModelNotFoundError OverloadedError ParleyError PermissionDeniedError PolicyError ProtocolError "
+        "ProviderError ProviderTimeoutError QueueFullError QuotaExceededError RateLimitError RequestRejectedError ServerError "
+        "StreamTruncatedError TransportError UnknownModelError UnknownProviderError UnsupportedFeatureError"
+    ),
+    "parley.contract.events": (
+        "CitationAdded Event PartAdded ReasoningDelta ReasoningEnded RefusalDelta ResponseFinished ResponseStarted TextDelta "
+        "ToolCallDelta ToolCallEnded ToolCallStarted UsageReported WarningRaised"
+    ),
+    "parley.contract.http": "AuthScheme HttpRequest ResponseHead Target",
+    "parley.contract.messages": "FilePart ImagePart Message Part ProviderData ReasoningPart TextPart ToolCall ToolResult",
+    "parley.contract.options": "NamedToolChoice Options SchemaFormat Timeouts Tool",
+    "parley.contract.provider": "Provider",
+    "parley.contract.request": "ChatRequest",
+    "parley.contract.response": "ChatResponse Citation ConnectionStatus RateLimits ResponseWarning",
+    "parley.contract.usage": "Usage UsageReport",
+    "parley.transport.http_provider": "Dialect HttpProvider",
+    "parley.wire.anthropic_messages": "AnthropicMessages",
+    "parley.wire.gemini_generate": "GeminiGenerate",
+    "parley.wire.model_rules": "ModelRule",
+    "parley.wire.openai_chat": "OpenAIChat",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "AnthropicMessages",
+    "Auth",
+    "AuthScheme",
+    "AuthenticationError",
+    "BudgetExceededError",
+    "CallerError",
+    "Capabilities",
+    "ChatRequest",
+    "ChatResponse",
+    "Citation",
+    "CitationAdded",
+    "Codec",
+    "Config",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "ConnectionStatus",
+    "ContentFilterError",
+    "ContextLengthError",
+    "Decoder",
+    "Dialect",
+    "ErrorCode",
+    "Event",
+    "ExtraOption",
+    "FieldProblem",
+    "FilePart",
+    "GeminiGenerate",
+    "HttpProvider",
+    "HttpRequest",
+    "ImagePart",
+    "InvalidRequestError",
+    "LimitExceededError",
+    "Limits",
+    "Message",
+    "MissingCredentialError",
+    "Model",
+    "ModelNotFoundError",
+    "ModelRule",
+    "NamedToolChoice",
+    "OpenAIChat",
+    "Options",
+    "OverloadedError",
+    "ParleyError",
+    "Part",
+    "PartAdded",
+    "PermissionDeniedError",
+    "PolicyError",
+    "ProtocolError",
+    "Provider",
+    "ProviderData",
+    "ProviderError",
+    "ProviderTimeoutError",
+    "QueueFullError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RateLimits",
+    "ReasoningDelta",
+    "ReasoningEnded",
+    "ReasoningPart",
+    "RefusalDelta",
+    "RequestRejectedError",
+    "ResponseFinished",
+    "ResponseHead",
+    "ResponseStarted",
+    "ResponseWarning",
+    "SchemaFormat",
+    "ServerError",
+    "Setting",
+    "StreamTruncatedError",
+    "Target",
+    "TextDelta",
+    "TextPart",
+    "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolCallEnded",
+    "ToolCallStarted",
+    "ToolResult",
+    "TransportError",
+    "UnknownModelError",
+    "UnknownProviderError",
+    "UnsupportedFeatureError",
+    "Usage",
+    "UsageReport",
+    "UsageReported",
+    "WarningRaised",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'parley.provider' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

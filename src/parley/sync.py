@@ -1,0 +1,7 @@
+"""Parley without asyncio, for scripts: `parley.sync.chat("openai/gpt-5-mini", "Hi")`. Only the door; the work is in dispatch."""
+
+from __future__ import annotations
+
+from parley.dispatch.blocking import chat, close, configure, providers, stream, test
+
+__all__ = ["chat", "close", "configure", "providers", "stream", "test"]
