@@ -1,0 +1,189 @@
+"""From a vendor's refusal to the one error it stands for, by its status, its codes and its words. Knows no body's shape: codecs take those
+apart. The words are those of the recordings (2024 to 2026) and of the vendors' error pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from parley.contract.errors import (
+    STATUS_TABLE,
+    AuthenticationError,
+    ContentFilterError,
+    ContextLengthError,
+    ModelNotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestRejectedError,
+    ServerError,
+    error_class_for_status,
+)
+from parley.contract.http import ResponseHead
+from parley.wire.rate_limits import retry_after_seconds
+
+MAX_MESSAGE_CHARACTERS = 1000
+_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "apim-request-id",
+    "x-amzn-requestid",
+    "x-groq-request-id",
+    "mistral-correlation-id",
+    "x-correlation-id",
+    "x-generation-id",
+    "x-ds-trace-id",
+    "cf-ray",
+)
+
+_CODES: dict[str, type[ProviderError]] = {
+    "context_length_exceeded": ContextLengthError,
+    "context_window_exceeded": ContextLengthError,
+    "exceed_context_size_error": ContextLengthError,
+    "model_max_prompt_tokens_exceeded": ContextLengthError,
+    "content_filter": ContentFilterError,
+    "content_filtered": ContentFilterError,
+    "content_policy_violation": ContentFilterError,
+    "responsibleaipolicyviolation": ContentFilterError,
+    "data_inspection_failed": ContentFilterError,
+    "model_not_found": ModelNotFoundError,
+    "model_not_exist": ModelNotFoundError,
+    "model_decommissioned": ModelNotFoundError,
+    "invalid_model": ModelNotFoundError,
+    "deploymentnotfound": ModelNotFoundError,
+    "unknown_model": ModelNotFoundError,
+    "insufficient_quota": QuotaExceededError,
+    "insufficient_balance": QuotaExceededError,
+    "billing_hard_limit_reached": QuotaExceededError,
+    "billing_error": QuotaExceededError,
+    "invalid_api_key": AuthenticationError,
+    "invalid_authentication": AuthenticationError,
+    "authentication_error": AuthenticationError,
+    "api_key_invalid": AuthenticationError,
+    "unauthenticated": AuthenticationError,
+    "wrong_api_key": AuthenticationError,
+    "permission_error": PermissionDeniedError,
+    "permission_denied": PermissionDeniedError,
+    "rate_limit_exceeded": RateLimitError,
+    "rate_limit_error": RateLimitError,
+    "rate_limited": RateLimitError,
+    "too_many_requests": RateLimitError,
+    "resource_exhausted": RateLimitError,
+    "overloaded_error": OverloadedError,
+    "overloaded": OverloadedError,
+    "engine_overloaded": OverloadedError,
+    "unavailable": OverloadedError,
+    "service_unavailable": OverloadedError,
+    "server_error": ServerError,
+    "api_error": ServerError,
+    "internal": ServerError,
+    "internal_error": ServerError,
+    "internal_server_error": ServerError,
+    "invalid_request_error": RequestRejectedError,
+    "invalid_argument": RequestRejectedError,
+    "tool_use_failed": RequestRejectedError,
+    "json_validate_failed": RequestRejectedError,
+}
+_GENERAL_CODES = frozenset({"invalid_request_error", "invalid_argument", "rate_limit_exceeded"})
+
+_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), error_class)
+    for pattern, error_class in (
+        (
+            r"context (length|window|limit|size)|maximum (context|prompt|input) (length|size)|prompt is too long|input is too long"
+            r"|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens|too many (input |prompt )?tokens"
+            r"|reduce (the length of|your) (the )?(messages?|prompt)",
+            ContextLengthError,
+        ),
+        (
+            r"content (management |usage |safety )?policy|content filter|safety system|input was flagged|inappropriate content"
+            r"|potentially (violating|sensitive|unsafe)",
+            ContentFilterError,
+        ),
+        (
+            r"\bmodels?\b.{0,120}(does not exist|do not exist|not exist\b|not found|no longer available|decommissioned)"
+            r"|(no such|unknown|invalid) model|not a valid model|no endpoints found|deployment .{0,80}(does not exist|not found)",
+            ModelNotFoundError,
+        ),
+        (r"insufficient (balance|credits?|quota|funds)|credit balance is too low|out of credits|billing hard limit", QuotaExceededError),
+        (
+            r"(invalid|incorrect|wrong|missing|malformed) api[ _-]?key|api[ _-]?key (is )?(not valid|invalid|expired|missing)",
+            AuthenticationError,
+        ),
+    )
+)
+_WORDED_STATUSES = frozenset({200, 400, 403, 404, 410, 413, 422, 500})
+_TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(r"\s*(<!doctype|<html|<head|<body|<title|<h1)", re.IGNORECASE)
+
+
+def provider_error(
+    head: ResponseHead,
+    *,
+    message: str,
+    provider_code: str | None = None,
+    error_class: type[ProviderError] | None = None,
+) -> ProviderError:
+    """The error for this reply, complete with status, request id and the time to wait. Without `error_class` it is found by
+    `classify`. `message` is the vendor's own sentence, or ours where it sent none.
+    """
+    chosen = error_class or classify(head.status, message, codes=(provider_code or "",))
+    return chosen(
+        message[:MAX_MESSAGE_CHARACTERS],
+        status=head.status or None,
+        provider_code=provider_code,
+        request_id=request_id(head.headers),
+        retry_after=retry_after_seconds(head.headers),
+        provider=head.provider or None,
+        model=head.model or None,
+    )
+
+
+def classify(status: int, message: str, *, codes: tuple[str, ...] = ()) -> type[ProviderError]:
+    """The class that a status, a vendor's codes (most telling first) and its words mean. An error inside a 200 takes the status that
+    stands among its codes; where nothing tells, it is ServerError.
+    """
+    status = _status_among(codes) if status < 400 else status
+    named = [_CODES[code] for code in (code.lower() for code in codes) if code in _CODES and code not in _GENERAL_CODES]
+    if status in (401, 402):
+        return STATUS_TABLE[status]
+    if named and not (status in (429, 503, 529) and named[0] is not QuotaExceededError):
+        return named[0]
+    if status in _WORDED_STATUSES:
+        for pattern, error_class in _WORDS:
+            if pattern.search(message):
+                return error_class
+    if status >= 400:
+        return error_class_for_status(status)
+    general = [_CODES[code] for code in (code.lower() for code in codes) if code in _CODES]
+    return general[0] if general else ServerError
+
+
+def _status_among(codes: tuple[str, ...]) -> int:
+    return next((int(code) for code in codes if len(code) == 3 and code.isascii() and code.isdigit() and code >= "400"), 200)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The vendor's id of the exchange, for its support to find it (header names in lower case)."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def is_html(body: bytes) -> bool:
+    """Whether these are the first bytes of a web page."""
+    return _HTML.match(body[:200].decode("utf-8", "replace").lstrip("\ufeff")) is not None
+
+
+def plain_words(head: ResponseHead, body: bytes) -> str:
+    """A sentence for a body that is no JSON: a web page, nothing, or plain text."""
+    who = head.provider or "the provider"
+    if not body.strip():
+        return f"{who} answered with status {head.status} and an empty body"
+    if is_html(body):
+        title = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
+        named = f' titled "{" ".join(title.group(1).split())}"' if title else ""
+        return f"{who} answered with status {head.status} and a web page{named} instead of JSON; check that its endpoint is right"
+    text = " ".join(body[:2000].decode("utf-8", "replace").split())
+    return f"{who} answered with status {head.status}: {text[:300]}"

@@ -1,0 +1,42 @@
+"""Quirks of a model on a wire: fields it calls otherwise or refuses. Knows no vendor and no request, only a body's top-level fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from msgspec import Struct
+
+from parley.wire.history import EncodingWarnings
+
+
+class ModelRule(Struct, frozen=True, kw_only=True):
+    """For models whose id's last path segment matches `match` (shell pattern, lower case): fields to rename and to drop.
+
+    Names are the wire's own. `unless` exempts models that match it; `when` limits the rule to bodies with these values
+    (None: to bodies without that field).
+    """
+
+    match: str
+    rename: Mapping[str, str] = {}
+    drop: Sequence[str] = ()
+    unless: str = ""
+    when: Mapping[str, Any] = {}
+
+
+def apply_model_rules(rules: Sequence[ModelRule], model: str, *, body: dict[str, Any], warnings: EncodingWarnings) -> None:
+    """Change `body` as the rules for this model say; each field dropped is named in a warning."""
+    name = model.rsplit("/", 1)[-1].lower()
+    for rule in rules:
+        if not fnmatchcase(name, rule.match) or (rule.unless and fnmatchcase(name, rule.unless)):
+            continue
+        if any(body.get(field) != value for field, value in rule.when.items()):
+            continue
+        for field, renamed in rule.rename.items():
+            if field in body:
+                body.setdefault(renamed, body.pop(field))
+        for field in rule.drop:
+            if field in body:
+                del body[field]
+                warnings.add(f"{field}_dropped", f"{model} does not take {field}; it was left out")

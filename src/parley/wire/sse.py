@@ -1,0 +1,109 @@
+"""Server-sent events as the WHATWG standard reads them, from bytes in any pieces. Knows nothing of JSON or of what an event means.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (read 2026-11-20).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from parley.contract.errors import ProtocolError
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class SseEvent(Struct, frozen=True):
+    """One event. `event` is its type: "message" where none was given, "error" also for a bare `error:` line, "" for a bare line of JSON."""
+
+    event: str
+    data: bytes
+
+
+class SseParser:
+    """Feed it bytes, take events. Two departures from the standard, both seen at vendors: an `error:` line and a bare line of JSON are
+    events of their own instead of being ignored, and an event that the end of the stream cuts off before its blank line still counts.
+    """
+
+    __slots__ = ("_after_carriage_return", "_at_start", "_data", "_event", "_event_bytes", "_max_event_bytes", "_tail")
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._tail = bytearray()
+        self._after_carriage_return = False
+        self._at_start = True
+        self._event = ""
+        self._data: list[bytes] = []
+        self._event_bytes = 0
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        """The events that these bytes complete. Raises ProtocolError where one event is larger than the bound."""
+        if self._after_carriage_return and data:
+            self._after_carriage_return = False
+            if data[:1] == b"\n":
+                data = data[1:]
+        if b"\r" in data:
+            self._after_carriage_return = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n" not in data:
+            self._tail += data
+            self._check_size(len(self._tail))
+            return []
+        if self._tail:
+            data = bytes(self._tail) + data
+            self._tail.clear()
+        lines = data.split(b"\n")
+        self._tail += lines.pop()
+        events: list[SseEvent] = []
+        for line in lines:
+            if line:
+                self._read_line(line, events)
+            elif self._data or self._event:
+                self._dispatch(events)
+        self._check_size(len(self._tail))
+        return events
+
+    def close(self) -> list[SseEvent]:
+        """The event that the end of the stream completes, if any."""
+        events: list[SseEvent] = []
+        if self._tail:
+            self._read_line(bytes(self._tail), events)
+            self._tail.clear()
+        self._dispatch(events)
+        return events
+
+    def _read_line(self, line: bytes, events: list[SseEvent]) -> None:
+        self._check_size(len(line))
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if line.startswith(b"data: "):
+            self._data.append(line[6:])
+            self._event_bytes += len(line)
+            return
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+            self._event_bytes += len(line)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+        elif name == b"error":
+            self._dispatch(events)
+            events.append(SseEvent("error", value))
+        elif line.startswith(b"{"):
+            self._dispatch(events)
+            events.append(SseEvent("", line))
+
+    def _dispatch(self, events: list[SseEvent]) -> None:
+        data = self._data
+        if data:
+            events.append(SseEvent(self._event or "message", data[0] if len(data) == 1 else b"\n".join(data)))
+            self._data = []
+        self._event = ""
+        self._event_bytes = 0
+
+    def _check_size(self, more_bytes: int) -> None:
+        if self._event_bytes + more_bytes > self._max_event_bytes:
+            self._tail.clear()
+            raise ProtocolError(f"the provider sent one event of more than {self._max_event_bytes} bytes")
