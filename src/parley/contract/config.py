@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 from msgspec import Struct, structs
@@ -16,16 +17,26 @@ class Setting:
     """Says more of a Config field, in `Annotated[str, Setting(…)]`.
 
     `aliases` are further environment variables that fill it (`GOOGLE_API_KEY`); `secret` keeps it out of every output;
-    `help` explains it to a person; `example` is a value that a message may show.
+    `help` explains it to a person; `example` is a value that a message may show; `normalize` brings a person's spelling
+    (`localhost:11434` in `OLLAMA_HOST`) into the field's own form before it is checked.
     """
 
-    __slots__ = ("aliases", "example", "help", "secret")
+    __slots__ = ("aliases", "example", "help", "normalize", "secret")
 
-    def __init__(self, explanation: str = "", *, aliases: tuple[str, ...] = (), secret: bool = False, example: str = "") -> None:
+    def __init__(
+        self,
+        explanation: str = "",
+        *,
+        aliases: tuple[str, ...] = (),
+        secret: bool = False,
+        example: str = "",
+        normalize: Callable[[str], str] | None = None,
+    ) -> None:
         self.help = explanation
         self.aliases = aliases
         self.secret = secret
         self.example = example
+        self.normalize = normalize
 
 
 class ConfigField(Struct, frozen=True, kw_only=True):
