@@ -17,13 +17,18 @@ _decode_json = msgspec.json.Decoder().decode
 
 def decode_object(data: bytes) -> dict[str, Any] | None:
     """The JSON object in these bytes, None where they hold none. Raises ProtocolError for nesting too deep to read."""
+    value = decode_json(data)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def decode_json(data: bytes) -> Any:
+    """The JSON value in these bytes, None where they hold none. Raises ProtocolError for nesting too deep to read."""
     try:
-        value = _decode_json(data)
+        return _decode_json(data)
     except RecursionError as error:
         raise ProtocolError("the provider sent JSON that is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
-        value = _decode_lenient(data)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+        return _decode_lenient(data)
 
 
 def _decode_lenient(data: bytes) -> Any:
