@@ -1,4 +1,4 @@
-"""Writes a real language model of half a megabyte: Llama architecture, random weights, so that a real inference server has something to run.
+"""Writes a real language model of half a megabyte (Llama architecture, random weights) for a real inference server to run.
 
 Run as a program (`python tiny_model.py serve FILE`) it is that server: llama.cpp's own, on a free port of 127.0.0.1, which it prints.
 """
