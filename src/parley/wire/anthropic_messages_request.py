@@ -1,0 +1,215 @@
+"""Writes a request's options as Anthropic's Messages wire wants them. Knows no URL, no header and no reply.
+
+https://docs.claude.com/en/api/messages (read 2026-11-22).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parley.contract.errors import FieldProblem, InvalidRequestError, UnsupportedFeatureError
+from parley.contract.http import Target
+from parley.contract.messages import ToolCall
+from parley.contract.options import NamedToolChoice, ReasoningEffort, SchemaFormat, Tool
+from parley.contract.request import ChatRequest
+from parley.wire.anthropic_messages_models import ClaudeTraits
+from parley.wire.history import EncodingWarnings
+from parley.wire.json_values import list_of, object_of
+from parley.wire.schema import SchemaSubset, downgrade
+from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
+
+_BUDGETS: dict[ReasoningEffort, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384}
+_EFFORTS: dict[ReasoningEffort, str] = {"minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+_MIN_BUDGET = 1024
+_UNKNOWN_TO_WIRE = ("seed", "frequency_penalty", "presence_penalty")
+_KEYWORDS = frozenset(
+    {"type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "$ref", "$defs", "definitions"}
+    | {"title", "description", "default", "format", "additionalProperties"}
+)
+_LIMITS = frozenset(
+    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+    | {"minLength", "maxLength", "pattern", "minItems", "maxItems"}
+)
+_ENFORCED = SchemaSubset(keywords=_KEYWORDS, any_for_one=True)
+_WITH_LIMITS = SchemaSubset(keywords=_KEYWORDS | _LIMITS, any_for_one=True)
+_SCHEMA_MAPS = ("properties", "$defs", "definitions")
+_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
+
+
+class MessagesOptions:
+    """Encodes one request's options into `body`, which already holds the conversation."""
+
+    def __init__(self, request: ChatRequest, target: Target, *, traits: ClaudeTraits, warnings: EncodingWarnings) -> None:
+        self._options = request.options
+        self._request = request
+        self._target = target
+        self._traits = traits
+        self._warnings = warnings
+        self._structured = self._structured_by()
+
+    @property
+    def instruction(self) -> str:
+        """What the system prompt must add for structured output: the wire has no field for JSON without a schema."""
+        return json_instruction(self._request) if self._structured == "prompt" else ""
+
+    def write(self, body: dict[str, Any]) -> None:
+        """Add everything that the options ask for."""
+        body["max_tokens"] = self._options.max_tokens if self._options.max_tokens is not None else self._traits.default_max_tokens
+        self._write_thinking(body)
+        self._write_sampling(body)
+        if self._options.stop:
+            body["stop_sequences"] = self._options.stop
+        self._write_tools(body)
+        self._write_format(body)
+        if self._request.user_id:
+            body["metadata"] = {"user_id": self._request.user_id}
+        body.update(self._options.extra)
+
+    def _structured_by(self) -> str:
+        wanted = self._options.response_format
+        if wanted is None or wanted == "text":
+            return ""
+        if wanted == "json":
+            return "prompt"
+        declared = self._target.capabilities.structured_output or "native"
+        return "tool" if declared == "native" and not self._traits.json_schema else declared
+
+    def _write_thinking(self, body: dict[str, Any]) -> None:
+        effort = self._options.reasoning_effort
+        if effort is None:
+            return
+        if self._traits.thinking == "adaptive":
+            if effort == "none":
+                body["thinking"] = {"type": "disabled"}
+                return
+            body["thinking"] = {"type": "adaptive"} if self._traits.shows_thinking else {"type": "adaptive", "display": "summarized"}
+            body["output_config"] = {"effort": _EFFORTS[effort]}
+        elif effort != "none":
+            if self._traits.thinking == "none":
+                problem = f"{self._target.model} does not reason; leave out options.reasoning_effort or choose a newer model"
+                raise UnsupportedFeatureError(problem, provider=self._target.provider, model=self._target.model)
+            self._write_budget(body, _BUDGETS[effort])
+
+    def _write_budget(self, body: dict[str, Any], budget: int) -> None:
+        """The budget is part of `max_tokens` and must stay below it; where the request leaves that open, room for both is made."""
+        if self._options.max_tokens is None:
+            body["max_tokens"] += budget
+        budget = min(budget, body["max_tokens"] - 1)
+        if budget < _MIN_BUDGET:
+            problem = f"options.max_tokens must be above {_MIN_BUDGET} for {self._target.model} to reason, since thought counts into it"
+            raise InvalidRequestError(problem, fields=[FieldProblem(path="options.max_tokens", message=problem)])
+        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+    def _write_sampling(self, body: dict[str, Any]) -> None:
+        options = self._options
+        for name in _UNKNOWN_TO_WIRE:
+            if getattr(options, name) is not None:
+                self._drop(name, "this wire has no such option")
+        values: dict[str, float | None] = {"temperature": options.temperature, "top_p": options.top_p, "top_k": options.top_k}
+        if options.temperature is not None and options.temperature > 1:
+            self._warnings.add("temperature_reduced", f"{self._target.provider} takes a temperature of at most 1; 1 was sent")
+            values["temperature"] = 1
+        if body.get("thinking", {}).get("type") == "enabled":
+            values = self._beside_thinking(values)
+        if self._traits.one_sampling and values["temperature"] is not None and values["top_p"] is not None:
+            self._drop("top_p", "the model takes temperature or top_p, not both")
+            values["top_p"] = None
+        body.update((name, value) for name, value in values.items() if value is not None)
+
+    def _beside_thinking(self, values: dict[str, float | None]) -> dict[str, float | None]:
+        """A thinking budget excludes top_k, any temperature but 1 and a top_p below 0.95."""
+        top_p = values["top_p"]
+        refused = {"temperature": values["temperature"] not in {None, 1}, "top_k": values["top_k"] is not None}
+        refused["top_p"] = top_p is not None and top_p < 0.95
+        for name, is_refused in refused.items():
+            if is_refused:
+                self._drop(name, "the model does not take it while it reasons")
+        return {name: None if refused[name] else value for name, value in values.items()}
+
+    def _drop(self, name: str, reason: str) -> None:
+        self._warnings.add(f"{name}_dropped", f"{self._target.provider} was not sent {name}: {reason}")
+
+    def _write_tools(self, body: dict[str, Any]) -> None:
+        tools = [_tool(tool, enforced=self._traits.json_schema) for tool in self._options.tools or ()]
+        choice = self._choice() if tools else None
+        if self._structured == "tool" and isinstance(self._options.response_format, SchemaFormat):
+            name = structured_tool_name(self._request)
+            choice = {"type": "any"} if tools else {"type": "tool", "name": name}
+            schema = _object_schema(self._options.response_format.schema)
+            tools.append({"name": name, "description": TOOL_DESCRIPTION, "input_schema": schema})
+        if not tools:
+            # Calls in the history are refused where no tool is declared.
+            tools, choice = self._tools_of_history(), {"type": "none"}
+        if not tools:
+            return
+        body["tools"] = tools
+        if choice is not None:
+            self._check_choice(choice, body)
+            body["tool_choice"] = choice
+
+    def _choice(self) -> dict[str, Any] | None:
+        wanted = self._options.tool_choice
+        choice: dict[str, Any] | None = None
+        if isinstance(wanted, NamedToolChoice):
+            choice = {"type": "tool", "name": wanted.name}
+        elif wanted is not None:
+            choice = {"type": "any" if wanted == "required" else wanted}
+        if self._options.parallel_tool_calls is False and wanted != "none":
+            choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
+        return choice
+
+    def _check_choice(self, choice: dict[str, Any], body: dict[str, Any]) -> None:
+        if choice["type"] in {"any", "tool"} and body.get("thinking", {}).get("type") == "enabled":
+            what = "tool_choice" if self._structured != "tool" else "response_format"
+            problem = f"{self._target.model} cannot be made to call a tool while it reasons: use options.{what} or options.reasoning_effort"
+            raise UnsupportedFeatureError(problem, provider=self._target.provider, model=self._target.model)
+
+    def _tools_of_history(self) -> list[dict[str, Any]]:
+        names = {part.name: None for message in self._request.messages for part in message.parts if isinstance(part, ToolCall)}
+        return [{"name": name, "input_schema": {"type": "object"}} for name in names]
+
+    def _write_format(self, body: dict[str, Any]) -> None:
+        wanted = self._options.response_format
+        if self._structured == "native" and isinstance(wanted, SchemaFormat):
+            schema = enforced_schema(wanted.schema)
+            if downgrade(wanted.schema, _ENFORCED) != downgrade(wanted.schema, _WITH_LIMITS):
+                self._warnings.add(
+                    "schema_reduced", "the vendor enforces no limits of size, length or pattern; those of the schema were left out"
+                )
+            config = object_of(body.get("output_config"))
+            body["output_config"] = {**config, "format": {"type": "json_schema", "schema": schema}}
+
+
+def enforced_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema as far as the vendor enforces one: its keywords only, and every object closed, which it demands."""
+    return _closed(downgrade(schema, _ENFORCED))
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    closed = dict(schema)
+    for name in _SCHEMA_MAPS:
+        if name in closed:
+            closed[name] = {key: _closed(object_of(inner)) for key, inner in object_of(closed[name]).items()}
+    for name in ("anyOf", "allOf"):
+        if name in closed:
+            closed[name] = [_closed(object_of(inner)) for inner in list_of(closed[name])]
+    if isinstance(closed.get("items"), dict):
+        closed["items"] = _closed(object_of(closed["items"]))
+    if closed.get("type") == "object":
+        closed["additionalProperties"] = False
+    if closed.get("format") not in _FORMATS:
+        closed.pop("format", None)
+    return closed
+
+
+def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema if schema.get("type") == "object" else {"type": "object", **schema}
+
+
+def _tool(tool: Tool, *, enforced: bool) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        encoded["description"] = tool.description
+    strict = bool(tool.strict) and enforced
+    encoded["input_schema"] = enforced_schema(_object_schema(tool.parameters)) if strict else _object_schema(tool.parameters)
+    return {**encoded, "strict": True} if strict else encoded
