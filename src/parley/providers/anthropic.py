@@ -1,0 +1,36 @@
+"""Anthropic. Wire: https://docs.claude.com/en/api/messages (read 2026-11-22)."""
+
+from typing import Annotated, Literal
+
+from parley.provider import AnthropicMessages, Capabilities, Config, Dialect, ExtraOption, Model, Setting
+
+
+class AnthropicConfig(Config):
+    """ANTHROPIC_API_KEY, ANTHROPIC_MODEL, ANTHROPIC_ENDPOINT."""
+
+    api_key: Annotated[str, Setting("a key of the Claude Console", secret=True, example="sk-ant-…")]
+    model: str = "claude-sonnet-5-5"
+    endpoint: str = "https://api.anthropic.com/v1"
+
+
+provider = Dialect(
+    name="anthropic",
+    label="Anthropic",
+    description="Claude models from Anthropic",
+    config=AnthropicConfig,
+    wire=AnthropicMessages(),
+    capabilities=Capabilities(tools=True, images=True, files=True, reasoning=True, cache_markers=True),
+    models=[
+        Model("claude-fable-5-1", label="Claude Fable 5.1", description="Thinks before every answer", context_tokens=1_000_000),
+        Model("claude-opus-5-5", label="Claude Opus 5.5", description="Most capable, for long agentic work", context_tokens=1_000_000),
+        Model("claude-sonnet-5-5", label="Claude Sonnet 5.5", description="Balance of speed and capability", context_tokens=1_000_000),
+        Model("claude-opus-5", label="Claude Opus 5", description="The Opus before", context_tokens=1_000_000),
+        Model("claude-sonnet-5", label="Claude Sonnet 5", description="The Sonnet before", context_tokens=1_000_000),
+        Model("claude-sonnet-4-6", label="Claude Sonnet 4.6", description="Older Sonnet"),
+        Model("claude-haiku-4-5", label="Claude Haiku 4.5", description="Fast and affordable", context_tokens=200_000),
+    ],
+    docs_url="https://docs.claude.com/en/docs/about-claude/models/overview",
+    extra_options=[
+        ExtraOption(name="service_tier", type=Literal["auto", "standard_only"], description="whether priority capacity may be used"),
+    ],
+)

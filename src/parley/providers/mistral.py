@@ -1,0 +1,39 @@
+"""Mistral AI. Wire: https://docs.mistral.ai/api/ (read 2026-11-22)."""
+
+from typing import Annotated, Literal
+
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+
+
+class MistralConfig(Config):
+    """MISTRAL_API_KEY, MISTRAL_MODEL, MISTRAL_ENDPOINT."""
+
+    api_key: Annotated[str, Setting("a key of Mistral's La Plateforme", secret=True, example="32 letters and digits")]
+    model: str = "mistral-small-latest"
+    endpoint: str = "https://api.mistral.ai/v1"
+
+
+provider = Dialect(
+    name="mistral",
+    label="Mistral AI",
+    description="Mistral's own models, hosted in Europe",
+    config=MistralConfig,
+    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    capabilities=Capabilities(tools=True, tool_choice=True, structured_output="native", top_k=False),
+    models=[
+        Model("mistral-large-latest", label="Mistral Large", description="Most capable", context_tokens=262_144),
+        Model("mistral-medium-latest", label="Mistral Medium", description="Multimodal, balanced", context_tokens=131_072),
+        Model("mistral-small-latest", label="Mistral Small", description="Fast and affordable", context_tokens=131_072),
+        Model("magistral-medium-latest", label="Magistral Medium", description="Reasoning", context_tokens=131_072),
+        Model("magistral-small-latest", label="Magistral Small", description="Reasoning, small", context_tokens=131_072),
+        Model("ministral-14b-latest", label="Ministral 14B", description="For edge use", context_tokens=262_144),
+        Model("ministral-8b-latest", label="Ministral 8B", description="For edge use, smaller", context_tokens=262_144),
+        Model("codestral-latest", label="Codestral", description="Code", context_tokens=256_000),
+        Model("devstral-latest", label="Devstral", description="Software agents", context_tokens=262_144),
+    ],
+    docs_url="https://docs.mistral.ai/getting-started/models/",
+    extra_options=[
+        ExtraOption(name="safe_prompt", type=bool, description="put Mistral's safety prompt in front"),
+        ExtraOption(name="prompt_mode", type=Literal["reasoning"], description="the default system prompt of reasoning models"),
+    ],
+)

@@ -1,0 +1,39 @@
+"""Ollama, on this machine. Wire: https://docs.ollama.com/api/openai-compatibility (read 2026-11-22)."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from parley.provider import Capabilities, Config, Dialect, OpenAIChat, Setting
+
+
+def base_url(host: str) -> str:
+    """OLLAMA_HOST is written for the server: `0.0.0.0`, `:11434` or `host:port` mean a place where it listens."""
+    parts = urlsplit(host if "://" in host else f"http://{host}")
+    place = parts.netloc.removeprefix("0.0.0.0")
+    place = f"127.0.0.1{place}" if place.startswith(":") or not place else place
+    place = place if ":" in place.rpartition("]")[2] or parts.scheme == "https" else f"{place}:11434"
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/') or '/v1'}"
+
+
+class OllamaConfig(Config):
+    """OLLAMA_ENDPOINT (or OLLAMA_HOST), OLLAMA_MODEL, OLLAMA_API; OLLAMA_API_KEY only behind a proxy that wants one."""
+
+    api_key: Annotated[str, Setting("a key, where a proxy before the server wants one", secret=True)] = ""
+    model: Annotated[str, Setting("a model that was pulled", example="qwen3:0.6b")] = ""
+    endpoint: Annotated[
+        str, Setting("base URL, or host and port", aliases=("OLLAMA_HOST",), example="http://127.0.0.1:11434/v1", normalize=base_url)
+    ] = "http://127.0.0.1:11434/v1"
+    api: Annotated[Literal["openai"], Setting("which of Ollama's APIs is spoken: the one compatible with OpenAI's")] = "openai"
+
+
+provider = Dialect(
+    name="ollama",
+    label="Ollama",
+    description="Open models on your own machine",
+    config=OllamaConfig,
+    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    capabilities=Capabilities(streaming=True, image_urls=False, files=False, tool_choice=False),
+    docs_url="https://ollama.com/library",
+    local=True,
+    extra_options=None,
+)

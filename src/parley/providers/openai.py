@@ -1,0 +1,45 @@
+"""OpenAI. Wire: https://platform.openai.com/docs/api-reference/chat (read 2026-11-22)."""
+
+from typing import Annotated, Any, Literal
+
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+
+
+class OpenAIConfig(Config):
+    """OPENAI_API_KEY, OPENAI_MODEL, OPENAI_ENDPOINT (or OPENAI_BASE_URL), OPENAI_API."""
+
+    api_key: Annotated[str, Setting("the key of an OpenAI project", secret=True, example="sk-proj-…")]
+    model: str = "gpt-5-mini"
+    endpoint: Annotated[str, Setting("base URL with its version prefix", aliases=("OPENAI_BASE_URL",))] = "https://api.openai.com/v1"
+    api: Annotated[Literal["chat"], Setting("which of OpenAI's two chat APIs is spoken: chat completions")] = "chat"
+
+
+provider = Dialect(
+    name="openai",
+    label="OpenAI",
+    description="GPT models from OpenAI",
+    config=OpenAIConfig,
+    wire=OpenAIChat(),
+    capabilities=Capabilities(
+        tools=True, tool_choice=True, parallel_tool_calls=True, structured_output="native", images=True, image_urls=True, top_k=False
+    ),
+    models=[
+        Model("gpt-5.6", label="GPT-5.6", description="Most capable, for long and hard work", context_tokens=1_050_000),
+        Model("gpt-5.4", label="GPT-5.4", description="Capable, for professional work"),
+        Model("gpt-5-mini", label="GPT-5 mini", description="Fast and affordable reasoning", context_tokens=400_000),
+        Model("gpt-5-nano", label="GPT-5 nano", description="Fastest and cheapest reasoning", context_tokens=400_000),
+        Model("gpt-4.1", label="GPT-4.1", description="Without reasoning, long context", context_tokens=1_047_576),
+        Model("gpt-4.1-mini", label="GPT-4.1 mini", description="Without reasoning, fast", context_tokens=1_047_576),
+        Model("gpt-4o", label="GPT-4o", description="Without reasoning, text and images", context_tokens=128_000),
+        Model("gpt-4o-mini", label="GPT-4o mini", description="Without reasoning, small", context_tokens=128_000),
+    ],
+    docs_url="https://platform.openai.com/docs/models",
+    extra_options=[
+        ExtraOption(name="service_tier", type=Literal["auto", "default", "flex", "priority"], description="speed against price"),
+        ExtraOption(name="verbosity", type=Literal["low", "medium", "high"], description="how long answers are"),
+        ExtraOption(name="prompt_cache_key", type=str, description="keeps requests with a common beginning together"),
+        ExtraOption(name="store", type=bool, description="keep the answer for distillation and evals"),
+        ExtraOption(name="metadata", type=dict[str, str], description="labels of a stored answer"),
+        ExtraOption(name="web_search_options", type=dict[str, Any], description="of the search models"),
+    ],
+)

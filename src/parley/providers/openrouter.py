@@ -1,0 +1,38 @@
+"""OpenRouter. Wire: https://openrouter.ai/docs/api-reference/chat-completion (read 2026-11-22)."""
+
+from typing import Annotated, Any
+
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+
+
+class OpenRouterConfig(Config):
+    """OPENROUTER_API_KEY, OPENROUTER_MODEL, OPENROUTER_ENDPOINT."""
+
+    api_key: Annotated[str, Setting("a key of OpenRouter", secret=True, example="sk-or-v1-…")]
+    model: str = "openai/gpt-5.2"
+    endpoint: str = "https://openrouter.ai/api/v1"
+
+
+provider = Dialect(
+    name="openrouter",
+    label="OpenRouter",
+    description="Models of many vendors through one key",
+    config=OpenRouterConfig,
+    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    capabilities=Capabilities(streaming=True),
+    models=[
+        Model("anthropic/claude-sonnet-4.6", label="Claude Sonnet 4.6", description="Anthropic's, balanced"),
+        Model("anthropic/claude-haiku-4.5", label="Claude Haiku 4.5", description="Anthropic's, fast", context_tokens=200_000),
+        Model("openai/gpt-5.2", label="GPT-5.2", description="OpenAI's, reasoning", context_tokens=400_000),
+        Model("google/gemini-2.5-flash", label="Gemini 2.5 Flash", description="Google's, fast", context_tokens=1_048_576),
+        Model("deepseek/deepseek-v4-flash", label="DeepSeek V4 Flash", description="DeepSeek's, affordable", context_tokens=1_048_576),
+    ],
+    docs_url="https://openrouter.ai/models",
+    extra_options=[
+        ExtraOption(name="provider", type=dict[str, Any], description="which hosts may answer, and in which order"),
+        ExtraOption(name="models", type=list[str], description="models to try after the first"),
+        ExtraOption(name="plugins", type=list[dict[str, Any]], description="web search, file parsing"),
+        ExtraOption(name="transforms", type=list[str], description="how long prompts are shortened"),
+        ExtraOption(name="reasoning", type=dict[str, Any], description="effort, or a budget in tokens"),
+    ],
+)

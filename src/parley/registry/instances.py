@@ -1,0 +1,147 @@
+"""Which providers there are under which names: found ones, and those that the operator configures from them. Imports none of them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from parley.contract.errors import FieldProblem
+from parley.guard.suggestions import did_you_mean
+from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, ProviderEntry, Route
+from parley.registry.discovery import BUILT_IN, Candidate, discover
+from parley.registry.environment import Environment
+
+COMPATIBLE = "openai-compatible"
+DEMO = "demo"
+NAMES_VARIABLE = "PARLEY_PROVIDERS"
+PATH_VARIABLE = "PARLEY_PROVIDER_PATH"
+PROVIDER_DIRECTORY = "parley_providers"
+
+
+class Instance(Struct, frozen=True, kw_only=True):
+    """A name and what stands behind it. `declared_by` says who gave it the name; `explicit` that the operator wrote it down."""
+
+    name: str
+    candidate: Candidate
+    declared_by: str
+    entry: ProviderEntry | None = None
+    explicit: bool = False
+
+    @property
+    def own_name(self) -> bool:
+        """Whether it goes by the name that its author gave it."""
+        return self.name == self.candidate.name
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """Every instance, in the order in which they are asked for a model; what cannot be used; what is wrong with the operator's lists."""
+
+    instances: Mapping[str, Instance]
+    conflicting: Sequence[Candidate]
+    problems: Sequence[FieldProblem]
+
+
+def provider_directories(environment: Environment, directory: Path, problems: list[FieldProblem]) -> list[Path]:
+    """The folders of the operator's provider files: PARLEY_PROVIDER_PATH, else ./parley_providers where it exists."""
+    listed = environment.get(PATH_VARIABLE)
+    if listed is None:
+        default = directory / PROVIDER_DIRECTORY
+        return [default] if default.is_dir() else []
+    directories = [directory / part for part in listed.split(os.pathsep) if part]
+    problems += [FieldProblem(path=PATH_VARIABLE, message=f"names {path}, which is no folder") for path in directories if not path.is_dir()]
+    return [path for path in directories if path.is_dir()]
+
+
+def build_index(environment: Environment, file: ConfigurationFile, directories: Sequence[Path]) -> Index:
+    """Put the sources together.
+
+    Built-in providers come first, except those that `parley.toml` lists, which stand there in the operator's order; what is
+    added to the end of a list is asked last, so that no addition takes a model away from another provider.
+    """
+    candidates = discover(directories)
+    usable = {candidate.name: candidate for candidate in candidates if candidate.conflict is None}
+    problems: list[FieldProblem] = []
+    listed = _listed(file.providers, usable, problems)
+    named = _named(environment, {**usable, **listed}, usable, problems)
+    found = {
+        name: Instance(name=name, candidate=candidate, declared_by=candidate.origin)
+        for name, candidate in usable.items()
+        if name not in listed
+    }
+    built_in = {name: instance for name, instance in found.items() if instance.candidate.origin == BUILT_IN}
+    instances = {**built_in, **listed, **named, **found}
+    _check_routes(file, instances, problems)
+    return Index(
+        instances=instances, conflicting=[candidate for candidate in candidates if candidate.conflict is not None], problems=problems
+    )
+
+
+def _listed(entries: Sequence[ProviderEntry], usable: Mapping[str, Candidate], problems: list[FieldProblem]) -> dict[str, Instance]:
+    listed: dict[str, Instance] = {}
+    for entry in entries:
+        candidate = usable.get(entry.provider)
+        taken = usable.get(entry.name)
+        if entry.name in listed:
+            problems.append(FieldProblem(path=f"{entry.path}.name", message=f'"{entry.name}" is given twice; every name is unique'))
+        elif candidate is None:
+            missing = "provider" if entry.provider != entry.name else "name"
+            hint = did_you_mean(entry.provider, usable) or f' For a server that speaks OpenAI\'s wire add provider = "{COMPATIBLE}".'
+            problems.append(FieldProblem(path=f"{entry.path}.{missing}", message=f'"{entry.provider}" is no known provider.{hint}'))
+        elif taken is not None and entry.provider != entry.name:
+            whose = "a built-in provider" if taken.origin == BUILT_IN else f"the provider of {taken.origin}"
+            problems.append(FieldProblem(path=f"{entry.path}.name", message=f'"{entry.name}" is the name of {whose}; choose another'))
+        else:
+            listed[entry.name] = Instance(name=entry.name, candidate=candidate, declared_by=entry.file_name, entry=entry, explicit=True)
+    return listed
+
+
+def _named(
+    environment: Environment, taken: Mapping[str, object], usable: Mapping[str, Candidate], problems: list[FieldProblem]
+) -> dict[str, Instance]:
+    """Providers that exist by PARLEY_PROVIDERS alone."""
+    named: dict[str, Instance] = {}
+    for name in re.split(r"[,\s]+", (environment.get(NAMES_VARIABLE) or "").strip()):
+        if not name:
+            continue
+        if not PROVIDER_NAME.fullmatch(name):
+            problems.append(FieldProblem(path=NAMES_VARIABLE, message=f"the name {name!r} {NAME_RULE}"))
+        elif name in taken or name in named:
+            problems.append(FieldProblem(path=NAMES_VARIABLE, message=f'"{name}" exists already; leave it out, its variables count anyway'))
+        else:
+            named[name] = Instance(name=name, candidate=usable[COMPATIBLE], declared_by=NAMES_VARIABLE, explicit=True)
+    return named
+
+
+def _check_routes(file: ConfigurationFile, instances: Mapping[str, Instance], problems: list[FieldProblem]) -> None:
+    """Routes have names of their own, and targets that exist."""
+    seen: set[str] = set()
+    file_name = file.path.name if file.path else ""
+    for index, route in enumerate(file.routes):
+        path = f"{file_name}: routes[{index}]"
+        if not PROVIDER_NAME.fullmatch(route.name):
+            problems.append(FieldProblem(path=f"{path}.name", message=NAME_RULE))
+        if route.name in instances:
+            problems.append(FieldProblem(path=f"{path}.name", message=f'"{route.name}" is the name of a provider; choose another'))
+        if route.name in seen:
+            problems.append(FieldProblem(path=f"{path}.name", message=f'"{route.name}" is given twice; every name is unique'))
+        seen.add(route.name)
+        if not route.targets:
+            problems.append(FieldProblem(path=f"{path}.targets", message='is empty; give at least one {model = "provider/model"}'))
+        _check_targets(route, instances, path=path, problems=problems)
+
+
+def _check_targets(route: Route, instances: Mapping[str, Instance], *, path: str, problems: list[FieldProblem]) -> None:
+    for index, target in enumerate(route.targets):
+        provider, separator, model = target.model.partition("/")
+        if not separator or not model:
+            message = f'"{target.model}" is not provider/model, for example "openai/gpt-5-mini"'
+            problems.append(FieldProblem(path=f"{path}.targets[{index}].model", message=message))
+        elif provider not in instances:
+            message = f'"{provider}" is no known provider.{did_you_mean(provider, instances)}'
+            problems.append(FieldProblem(path=f"{path}.targets[{index}].model", message=message))
+        if target.weight <= 0:
+            problems.append(FieldProblem(path=f"{path}.targets[{index}].weight", message="must be above 0"))

@@ -1,0 +1,370 @@
+"""The providers of one place (variables, `.env`, `parley.toml`, plugins), configured and guarded on request. Sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from parley.contract.capabilities import Capabilities, Model
+from parley.contract.config import ConfigField, config_fields
+from parley.contract.errors import (
+    ConfigurationError,
+    FieldProblem,
+    MissingCredentialError,
+    ParleyError,
+    UnknownProviderError,
+)
+from parley.guard.guarded import GuardedProvider, guard
+from parley.guard.suggestions import did_you_mean
+from parley.registry.configuration import Configured, configure
+from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
+from parley.registry.definition import Definition, UnusableProviderError, define
+from parley.registry.description import ProviderDescription, Status, describe_fields, variables
+from parley.registry.discovery import BUILT_IN
+from parley.registry.environment import Environment
+from parley.registry.instances import DEMO, Index, Instance, build_index, provider_directories
+from parley.telemetry import register_secrets, scrub
+
+CONFIG_VARIABLE = "PARLEY_CONFIG"
+DEFAULT_VARIABLE = "PARLEY_DEFAULT"
+FILE_NAME = "parley.toml"
+
+
+def load_provider(name: str, **config: Any) -> GuardedProvider:
+    """One guarded provider, newly made. `config` gives fields of its Config; the rest is read as `Registry.from_environment` does.
+
+    Raises UnknownProviderError, MissingCredentialError (naming the variable to set) or ConfigurationError (every problem at once).
+    """
+    return Registry.from_environment().load(name, config)
+
+
+class Registry:
+    """Every provider by name. A broken plugin or a missing key rules out that one provider and is told in its description."""
+
+    def __init__(self, environment: Environment, file: ConfigurationFile, index: Index, *, problems: Sequence[FieldProblem] = ()) -> None:
+        self.environment = environment
+        self.file = file
+        self._index = index
+        self._problems = [*problems, *index.problems]
+        self._definitions: dict[str, Definition | UnusableProviderError] = {}
+        self._configured: dict[str, Configured] = {}
+        self._providers: dict[str, GuardedProvider] = {}
+
+    @classmethod
+    def from_environment(
+        cls, path: Path | str | None = None, *, environ: Mapping[str, str] | None = None, directory: Path | str | None = None
+    ) -> Registry:
+        """Read `.env`, `parley.toml` (`path`, else PARLEY_CONFIG, else ./parley.toml) and find the plugins; import none of them.
+
+        `environ` and `directory` stand for the process's variables and working directory. Raises ConfigurationError where a file
+        cannot be read at all; what else is wrong is told by `check`.
+        """
+        place = Path.cwd() if directory is None else Path(directory)
+        environment = Environment.read(directory=place, variables=environ)
+        problems: list[FieldProblem] = []
+        file = _read_file(path, environment, place, problems)
+        index = build_index(environment, file, provider_directories(environment, place, problems))
+        return cls(environment, file, index, problems=problems)
+
+    def names(self) -> list[str]:
+        """Every name that can be asked for, in the order in which providers are asked for a model."""
+        return list(self._index.instances)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The operator's routes."""
+        return self.file.routes
+
+    def get(self, name: str) -> GuardedProvider:
+        """The guarded provider of this name, made once. Raises as `load_provider` does."""
+        if name not in self._providers:
+            self._providers[name] = self.load(name)
+        return self._providers[name]
+
+    def load(self, name: str, arguments: Mapping[str, Any] | None = None) -> GuardedProvider:
+        """A new guarded provider of this name, with these fields of its Config over every other source."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        if isinstance(definition, UnusableProviderError):
+            raise ConfigurationError(f"{name} ({instance.declared_by}) cannot be used: {definition}", provider=name)
+        if reason := self._switched_off(name):
+            raise ConfigurationError(reason, provider=name)
+        configured = self._configure(instance, definition, arguments) if arguments else self._configuration(instance, definition)
+        if configured.config is None:
+            raise _unusable(instance, definition, configured, self.environment)
+        register_secrets([*configured.config.secrets(), *configured.keys])
+        try:
+            return guard(definition.create(configured.config, _redeclared(instance, definition)))
+        except (ParleyError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            # A plugin's constructor may raise anything.
+            raise ConfigurationError(scrub(f"{name} cannot be made: {type(error).__name__}: {error}"), provider=name) from error
+
+    def describe(self, name: str) -> ProviderDescription:
+        """The provider, its state and its fields. Raises UnknownProviderError."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        if isinstance(definition, UnusableProviderError):
+            return _quarantined(name, instance.declared_by, str(definition))
+        configured = self._configuration(instance, definition)
+        status: Status = "ready"
+        reason = self._switched_off(name)
+        if configured.config is None:
+            reason = _unusable(instance, definition, configured, self.environment).message
+        if reason is not None:
+            status = "unconfigured"
+        entry = instance.entry
+        return ProviderDescription(
+            name=name,
+            provider=definition.name,
+            origin=instance.declared_by,
+            status=status,
+            reason=reason,
+            configured=self._is_configured(instance),
+            label=(entry and entry.label) or (definition.label if instance.own_name else name),
+            description=(entry and entry.description) or definition.description,
+            model=self._default_model(definition, configured),
+            models=self.models(name),
+            capabilities=entry.capabilities.over(definition.capabilities) if entry else definition.capabilities,
+            limits=configured.config.limits if configured.config and "limits" in configured.origins else definition.limits,
+            docs_url=(entry and entry.docs_url) or definition.docs_url,
+            local=definition.local,
+            fields=describe_fields(definition.config_type, instance, configured.origins),
+        )
+
+    def descriptions(self) -> list[ProviderDescription]:
+        """Every provider, then whatever was found and cannot be used."""
+        conflicting = [_quarantined(candidate.name, candidate.origin, candidate.conflict or "") for candidate in self._index.conflicting]
+        return [self.describe(name) for name in self.names()] + conflicting
+
+    def models(self, name: str) -> Sequence[Model]:
+        """The models that this provider lists: the operator's, else its author's; and the one that is set as its default."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        if isinstance(definition, UnusableProviderError):
+            return ()
+        listed = _models(instance)
+        models = list(definition.models if listed is None else listed)
+        configured = self._configuration(instance, definition)
+        default = self._default_model(definition, configured)
+        if "model" in configured.origins and default and all(model.id != default for model in models):
+            models.append(Model(default))
+        return models
+
+    def default_model(self, name: str) -> str:
+        """The model that this provider uses where a request names none; empty where it has none."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        return (
+            ""
+            if isinstance(definition, UnusableProviderError)
+            else self._default_model(definition, self._configuration(instance, definition))
+        )
+
+    def is_configured(self, name: str) -> bool:
+        """Whether anybody has set it up, working or not."""
+        return self._is_configured(self._instance(name))
+
+    @property
+    def default(self) -> str:
+        """What answers where a request names no model: `provider/model`, a provider, or a route.
+
+        The operator's choice; else the first configured provider that is ready; the demo only where none is configured at all.
+        Raises ConfigurationError where nothing can answer.
+        """
+        chosen = self.environment.get(DEFAULT_VARIABLE) or self.file.default
+        if chosen:
+            return chosen
+        configured = [name for name in self.names() if name != DEMO and self.is_configured(name)]
+        for name in configured:
+            if self.describe(name).status == "ready":
+                return name
+        if configured:
+            reasons = "; ".join(f"{name}: {self.describe(name).reason}" for name in configured)
+            raise ConfigurationError(f"no configured provider can be used. {reasons}")
+        if reason := self._switched_off(DEMO):
+            raise ConfigurationError(f"no provider is configured, and {reason}; or set a key, for example OPENAI_API_KEY=sk-…")
+        return DEMO
+
+    def problems(self) -> list[FieldProblem]:
+        """Everything that is wrong with the configuration. A missing key is no problem of it, nor is a plugin in quarantine."""
+        problems = list(self._problems)
+        for instance in self._index.instances.values():
+            definition = self._definition(instance)
+            if isinstance(definition, Definition):
+                configured = self._configuration(instance, definition)
+                problems += configured.problems
+                if instance.explicit or configured.touched:
+                    problems += _missing_settings(instance, configured)
+        return problems
+
+    def check(self) -> None:
+        """Raise ConfigurationError with every problem, if there is one."""
+        if problems := self.problems():
+            listed = "\n".join(f"  {problem.path}: {problem.message}" for problem in problems)
+            raise ConfigurationError(f"the configuration has {_counted(len(problems))}:\n{listed}", fields=problems)
+
+    def literal_secrets(self) -> list[str]:
+        """Where in `parley.toml` a secret stands in plain text instead of `env:NAME`."""
+        return [
+            path
+            for instance in self._index.instances.values()
+            if instance.entry is not None
+            for definition in [self._definition(instance)]
+            if isinstance(definition, Definition)
+            for path in self._configuration(instance, definition).literal_secrets
+        ]
+
+    def origins(self) -> dict[str, str]:
+        """Of every field that is set, where from: `{"acme.api_key": "environment variable ACME_API_KEY"}`. Never a value."""
+        return {
+            f"{name}.{field.name}": field.origin
+            for name in self.names()
+            for field in self.describe(name).fields
+            if field.origin is not None
+        }
+
+    async def aclose(self) -> None:
+        """Close every provider that `get` has made."""
+        providers, self._providers = list(self._providers.values()), {}
+        await asyncio.gather(*(provider.aclose() for provider in providers))
+
+    def _instance(self, name: str) -> Instance:
+        if instance := self._index.instances.get(name):
+            return instance
+        left, separator, right = name.partition("/")
+        if separator and left in self._index.instances:
+            hint = f' Give the provider alone, and the model beside it: "{left}", model="{right}".'
+        else:
+            hint = did_you_mean(name, self.names()) or f" Known are: {', '.join(self.names())}."
+        ruled_out = next((candidate for candidate in self._index.conflicting if candidate.name == name), None)
+        if ruled_out is not None:
+            hint = f" {ruled_out.origin} cannot be used: {ruled_out.conflict}."
+        raise UnknownProviderError(f'no provider is called "{name}".{hint}', provider=name)
+
+    def _definition(self, instance: Instance) -> Definition | UnusableProviderError:
+        name = instance.candidate.name
+        if name not in self._definitions:
+            try:
+                self._definitions[name] = define(instance.candidate)
+            except UnusableProviderError as error:
+                self._definitions[name] = error
+        return self._definitions[name]
+
+    def _configuration(self, instance: Instance, definition: Definition) -> Configured:
+        if instance.name not in self._configured:
+            self._configured[instance.name] = self._configure(instance, definition, None)
+        return self._configured[instance.name]
+
+    def _configure(self, instance: Instance, definition: Definition, arguments: Mapping[str, Any] | None) -> Configured:
+        return configure(
+            instance.name,
+            definition.config_type,
+            environment=self.environment,
+            arguments=arguments,
+            entry=instance.entry,
+            own_name=instance.own_name,
+        )
+
+    def _is_configured(self, instance: Instance) -> bool:
+        definition = self._definition(instance)
+        if instance.explicit or isinstance(definition, UnusableProviderError):
+            return True
+        configured = self._configuration(instance, definition)
+        return configured.touched or (instance.candidate.origin != BUILT_IN and configured.config is not None)
+
+    def _default_model(self, definition: Definition, configured: Configured) -> str:
+        if configured.config is not None:
+            return configured.config.model
+        model = next((field for field in config_fields(definition.config_type) if field.name == "model"), None)
+        return model.default if model is not None and isinstance(model.default, str) else ""
+
+    def _switched_off(self, name: str) -> str | None:
+        """Why the demo must not answer: it is for trying out, and in production only on request."""
+        if name != DEMO:
+            return None
+        switch = (self.environment.get("DEMO") or "").strip().lower()
+        if switch in {"off", "false", "no", "0"}:
+            return "the demo is off (DEMO=off)"
+        production = (self.environment.get("PARLEY_ENV") or "").strip().lower() == "production"
+        if production and switch not in {"on", "true", "yes", "1"}:
+            return "the demo is off in production; set DEMO=on to allow it"
+        return None
+
+
+def _read_file(path: Path | str | None, environment: Environment, directory: Path, problems: list[FieldProblem]) -> ConfigurationFile:
+    named = str(path) if path is not None else environment.get(CONFIG_VARIABLE)
+    if named is not None:
+        return read_configuration_file(directory / named, problems=problems)
+    usual = directory / FILE_NAME
+    return read_configuration_file(usual, problems=problems) if usual.is_file() else ConfigurationFile()
+
+
+def _models(instance: Instance) -> list[Model] | None:
+    entries: list[ModelEntry] | None = instance.entry.models if instance.entry else None
+    if entries is None:
+        return None
+    return [Model(entry.id, label=entry.label, description=entry.description, context_tokens=entry.context_tokens) for entry in entries]
+
+
+def _redeclared(instance: Instance, definition: Definition) -> dict[str, Any]:
+    """What the operator's table says otherwise than the author's declaration."""
+    declared: dict[str, Any] = {} if instance.own_name else {"name": instance.name, "label": instance.name}
+    if (models := _models(instance)) is not None:
+        declared["models"] = models
+    if instance.entry is not None:
+        for name in ("label", "description", "docs_url"):
+            if value := getattr(instance.entry, name):
+                declared[name] = value
+        if instance.entry.capabilities != Capabilities():
+            declared["capabilities"] = instance.entry.capabilities.over(definition.capabilities)
+    return declared
+
+
+def _counted(count: int) -> str:
+    return "1 problem" if count == 1 else f"{count} problems"
+
+
+def _quarantined(name: str, origin: str, reason: str) -> ProviderDescription:
+    return ProviderDescription(name=name, provider=name, origin=origin, status="quarantined", reason=reason, configured=True, label=name)
+
+
+def _missing_settings(instance: Instance, configured: Configured) -> list[FieldProblem]:
+    """Required fields other than secrets: without its address a provider that somebody has begun to configure is a mistake."""
+    return [_missing_problem(instance, missing) for missing in configured.missing if not missing.setting.secret]
+
+
+def _missing_problem(instance: Instance, missing: ConfigField) -> FieldProblem:
+    names = variables(missing, instance)
+    example = missing.setting.example or "…"
+    return FieldProblem(path=names[0], message=f"is not set ({missing.setting.help or missing.name}); for example {names[0]}={example}")
+
+
+def _unusable(instance: Instance, definition: Definition, configured: Configured, environment: Environment) -> ParleyError:
+    """Why there is no Config: what is wrong, then what is missing, then the key."""
+    problems = [*configured.problems, *_missing_settings(instance, configured)]
+    if problems:
+        listed = "; ".join(f"{problem.path} {problem.message}" for problem in problems)
+        return ConfigurationError(f"{instance.name} cannot be used: {listed}", provider=instance.name, fields=problems)
+    if configured.missing_references:
+        listed = "; ".join(f"{problem.path} {problem.message}" for problem in configured.missing_references)
+        return MissingCredentialError(f"{instance.name} has no key: {listed}", provider=instance.name, fields=configured.missing_references)
+    missing = configured.missing[0]
+    names = variables(missing, instance)
+    hint = did_you_mean(names[0], _similar(environment, instance))
+    problem = _missing_problem(instance, missing)
+    also = f" (or {', '.join(names[1:])})" if names[1:] else ""
+    label = definition.label if instance.own_name else instance.name
+    message = f"{label} needs {missing.setting.help or missing.name}: set {names[0]}{also}, for example"
+    return MissingCredentialError(
+        f"{message} {names[0]}={missing.setting.example or '…'}, or pass {missing.name}.{hint}", provider=instance.name, fields=[problem]
+    )
+
+
+def _similar(environment: Environment, instance: Instance) -> list[str]:
+    """Variables that are set and begin like this provider's: one of them may be the mistyped one."""
+    beginning = instance.name.replace("-", "_").upper()[:4]
+    return [name for name in environment.names() if name.upper().startswith(beginning)]
