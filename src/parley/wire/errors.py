@@ -93,7 +93,7 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), error_class)
     for pattern, error_class in (
         (
-            r"context (length|window|limit|size)|maximum (context|prompt|input) (length|size)|prompt is too long|input is too long"
+            r"context (length|window|limit)|exceed.{0,40}context size|maximum (context|prompt|input) (length|size)|prompt is too long|input is too long"
             r"|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens|too many (input |prompt )?tokens"
             r"|reduce (the length of|your) (the )?(messages?|prompt)",
             ContextLengthError,
@@ -184,6 +184,7 @@ def plain_words(head: ResponseHead, body: bytes) -> str:
     if is_html(body):
         title = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
         named = f' titled "{" ".join(title.group(1).split())}"' if title else ""
-        return f"{who} answered with status {head.status} and a web page{named} instead of JSON; check that its endpoint is right"
+        hint = "; check that its endpoint is right" if head.status < 500 else ""
+        return f"{who} answered with status {head.status} and a web page{named} instead of JSON{hint}"
     text = " ".join(body[:2000].decode("utf-8", "replace").split())
     return f"{who} answered with status {head.status}: {text[:300]}"

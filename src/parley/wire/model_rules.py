@@ -14,24 +14,24 @@ from parley.wire.history import EncodingWarnings
 class ModelRule(Struct, frozen=True, kw_only=True):
     """For models whose id's last path segment matches `match` (shell pattern, lower case): fields to rename and to drop.
 
-    Names are the wire's own. `unless` exempts models that match it; `when` limits the rule to bodies with these values
-    (None: to bodies without that field).
+    Names are the wire's own. `unless` exempts models that match one of its patterns; `when` limits the rule to bodies whose fields
+    have one of these values.
     """
 
     match: str
     rename: Mapping[str, str] = {}
     drop: Sequence[str] = ()
-    unless: str = ""
-    when: Mapping[str, Any] = {}
+    unless: Sequence[str] = ()
+    when: Mapping[str, Sequence[Any]] = {}
 
 
 def apply_model_rules(rules: Sequence[ModelRule], model: str, *, body: dict[str, Any], warnings: EncodingWarnings) -> None:
     """Change `body` as the rules for this model say; each field dropped is named in a warning."""
     name = model.rsplit("/", 1)[-1].lower()
     for rule in rules:
-        if not fnmatchcase(name, rule.match) or (rule.unless and fnmatchcase(name, rule.unless)):
+        if not fnmatchcase(name, rule.match) or any(fnmatchcase(name, pattern) for pattern in rule.unless):
             continue
-        if any(body.get(field) != value for field, value in rule.when.items()):
+        if any(body.get(field) not in values for field, values in rule.when.items()):
             continue
         for field, renamed in rule.rename.items():
             if field in body:

@@ -26,7 +26,8 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: float | None = None)
     reply's `date`, without which a date in `retry-after` says nothing.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
+    if milliseconds:
+        # Azure sends 0 here beside a whole second in `retry-after`.
         return _bounded(milliseconds / 1000)
     value = headers.get("retry-after", "")
     wait = _seconds(value, _reference(headers, now)) if value else None

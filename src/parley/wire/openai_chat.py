@@ -1,0 +1,133 @@
+"""OpenAI's chat completions wire and, by its options, the dialects of everyone who speaks it. Knows no client and no vendor's name.
+
+https://platform.openai.com/docs/api-reference/chat (read 2026-11-20); recordings of 2024 to 2026 from 27 vendors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from parley.contract.capabilities import Capabilities, Model
+from parley.contract.codec import Decoder
+from parley.contract.errors import ParleyError, ProtocolError
+from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
+from parley.contract.request import ChatRequest
+from parley.wire.errors import plain_words
+from parley.wire.history import EncodingWarnings, ToolIds
+from parley.wire.json_events import decode_json
+from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
+from parley.wire.model_rules import ModelRule, apply_model_rules
+from parley.wire.openai_chat_decode import OpenAIChatDecoder
+from parley.wire.openai_chat_encode import write_body
+from parley.wire.openai_chat_errors import decode_error_body
+
+_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
+_THINKING = ("minimal", "low", "medium", "high", "xhigh")
+
+# https://platform.openai.com/docs/guides/latest-model#gpt-5-parameter-compatibility, …/guides/reasoning (read 2026-11-20), and the
+# recorded refusals of `max_tokens` and `temperature`. From gpt-5.1 on, sampling is refused only while the model reasons.
+OPENAI_RULES: tuple[ModelRule, ...] = (
+    *(
+        ModelRule(match=match, unless=("gpt-5-chat*", "gpt-5.*"), rename={"max_tokens": "max_completion_tokens"}, drop=_SAMPLING)
+        for match in ("gpt-5*", "o1*", "o3*", "o4*")
+    ),
+    ModelRule(match="gpt-5.*", rename={"max_tokens": "max_completion_tokens"}),
+    ModelRule(match="gpt-5.*", drop=_SAMPLING, when={"reasoning_effort": _THINKING}),
+    ModelRule(match="gpt-*-search-preview*", drop=(*_SAMPLING, "seed")),
+)
+
+
+class OpenAIChat(Struct, frozen=True, kw_only=True):
+    """The codec; its fields are the dialect's options. A provider with a quirk of its own derives from it and overrides a method.
+
+    `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
+    reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
+    `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
+    """
+
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    stream_usage: bool = True
+    reasoning_field: Literal["", "reasoning_content", "reasoning", "thinking"] = ""
+    effort_field: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
+    rules: Sequence[ModelRule] = OPENAI_RULES
+
+    name = "openai_chat"
+    capabilities = Capabilities(streaming=True, list_models=True, embeddings=False, count_tokens=False)
+    auth_scheme = AuthScheme()
+
+    def chat_url(self, target: Target) -> str:
+        """Where an answer is asked for."""
+        return url_of(target.endpoint, "/chat/completions")
+
+    def tool_ids(self) -> ToolIds:
+        """Which tool ids the vendor takes; OpenAI's are at most 40 characters."""
+        return ToolIds(r"[A-Za-z0-9_.:-]{1,40}")
+
+    def finish_body(self, body: dict[str, Any], request: ChatRequest, *, target: Target) -> dict[str, Any]:
+        """The last word on the body; `request` and `target` say what it came from."""
+        return body
+
+    def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
+        """See parley.contract.codec.Codec."""
+        warnings = EncodingWarnings()
+        body = write_body(self, request, target=target, stream=stream, warnings=warnings)
+        apply_model_rules(self.rules, target.model, body=body, warnings=warnings)
+        body = self.finish_body(body, request, target=target)
+        accept = "text/event-stream" if stream else "application/json"
+        return HttpRequest(
+            method="POST",
+            url=self.chat_url(target),
+            headers={"Content-Type": "application/json", "Accept": accept},
+            body=msgspec.json.encode(body),
+            warnings=warnings.warnings,
+        )
+
+    def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
+        """See parley.contract.codec.Codec."""
+        return OpenAIChatDecoder(request, head, wire=self.name)
+
+    def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
+        """See parley.contract.codec.Codec."""
+        return decode_error_body(head, body)
+
+    def encode_list_models(self, *, target: Target) -> HttpRequest:
+        """See parley.contract.codec.ListsModels."""
+        return HttpRequest(method="GET", url=url_of(target.endpoint, "/models"), headers={"Accept": "application/json"})
+
+    def decode_models(self, head: ResponseHead, body: bytes) -> Sequence[Model]:
+        """See parley.contract.codec.ListsModels. Takes `{"data": […]}`, `{"models": […]}` and a bare list (Together)."""
+        document = decode_json(body)
+        listed: Any = document
+        if isinstance(document, dict):
+            fields = object_of(document)
+            if fields.get("error"):
+                raise self.decode_error(head, body)
+            listed = fields.get("data", fields.get("models"))
+        if not isinstance(listed, list):
+            raise ProtocolError(plain_words(head, body) if document is None else "the provider's list of models is no list")
+        models = (_model(object_of(item)) for item in list_of(listed))
+        return [model for model in models if model is not None]
+
+
+def url_of(endpoint: str, path: str) -> str:
+    """The endpoint with the path appended; a query (`?api-version=…`) stays at the end."""
+    base, mark, query = endpoint.partition("?")
+    return f"{base.rstrip('/')}{path}{mark}{query}"
+
+
+def _model(item: dict[str, Any]) -> Model | None:
+    identifier = first_text(item.get("id"), item.get("name"))
+    if not identifier:
+        return None
+    label = first_text(item.get("display_name"), item.get("name"))
+    lengths = [count_of(item.get(field)) for field in ("context_length", "context_window", "max_context_length", "max_model_len")]
+    return Model(
+        identifier,
+        label=label if label != identifier else "",
+        description=text_of(item.get("description")),
+        context_tokens=next((length for length in lengths if length), 0),
+    )

@@ -1,0 +1,340 @@
+"""Reads replies of OpenAI's chat wire and its dialects, streamed and complete, into events. Knows nothing of how a request is written.
+
+https://platform.openai.com/docs/api-reference/chat-streaming (read 2026-11-20); recordings of 2024 to 2026 from 27 vendors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parley.contract.errors import ProtocolError, StreamTruncatedError
+from parley.contract.events import (
+    CitationAdded,
+    Event,
+    PartAdded,
+    ReasoningDelta,
+    ReasoningEnded,
+    RefusalDelta,
+    ResponseFinished,
+    ResponseStarted,
+    TextDelta,
+    UsageReported,
+)
+from parley.contract.http import ResponseHead
+from parley.contract.messages import ImagePart, ProviderData
+from parley.contract.request import ChatRequest
+from parley.contract.response import ChatResponse, Citation
+from parley.contract.usage import UsageReport
+from parley.wire.errors import plain_words, request_id
+from parley.wire.json_events import decode_object
+from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
+from parley.wire.openai_chat_errors import error_in
+from parley.wire.openai_chat_media import AudioAssembler, image_part
+from parley.wire.openai_chat_reasoning import ReasoningDetails
+from parley.wire.openai_chat_usage import finish_reason_of, usage_of
+from parley.wire.rate_limits import rate_limits
+from parley.wire.reply_decoder import ReplyDecoder
+from parley.wire.sse import SseEvent
+from parley.wire.structured_output import structured_tool_name
+from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
+
+MAX_CITATIONS = 4096
+_KEPT_PREFIX_BYTES = 2048
+_END = b"[DONE]"
+
+
+class OpenAIChatDecoder(ReplyDecoder):
+    """One reply; of several choices the first.
+
+    It is whole once a finish reason or `[DONE]` came. `[DONE]` without a finish reason is the vendor's own end (Snowflake's Claude
+    streams never give a reason): the reply is complete, its finish reason unknown. Neither of them: StreamTruncatedError.
+    """
+
+    def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
+        super().__init__(request, head, wire=wire)
+        self._answer_tool = structured_tool_name(request)
+        self._answer_index: int | None = None
+        self._answered = False
+        self._calls = ToolCallAssembler()
+        self._details = ReasoningDetails()
+        self._reasoning_field = ""
+        self._audio = AudioAssembler(request)
+        self._usage: UsageReport | None = None
+        self._cited: set[tuple[str | None, int | None, int | None]] = set()
+        self._id = self._model = ""
+        self._finish_reason: str | None = None
+        self._extra_content: Any = None
+        self._done = False
+        self._prefix = b""
+
+    def _take(self, data: bytes, events: list[Event]) -> None:
+        if not self._started and len(self._prefix) < _KEPT_PREFIX_BYTES:
+            self._prefix += data[:_KEPT_PREFIX_BYTES]
+        super()._take(data, events)
+
+    def _take_rest(self, events: list[Event]) -> None:
+        """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
+        if self._parser is None:
+            super()._take_rest(events)
+            return
+        for event in self._parser.close():
+            if event.data == _END or event.event == "error" or decode_object(event.data) is not None:
+                self._read_event(event, events)
+
+    def _read_event(self, event: SseEvent, events: list[Event]) -> None:
+        if self._done:
+            return
+        if event.data == _END:
+            self._done = True
+            return
+        super()._read_event(event, events)
+
+    def _inside_call(self) -> bool:
+        return self._finish_reason is None and self._calls.open
+
+    def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
+        choices = value.get("choices")
+        if value.get("error") or name == "error" or value.get("object") == "error" or (not choices and _is_error(value)):
+            raise error_in(self._head, value)
+        if not (self._id and self._model):
+            self._name(value, events)
+        if choices:
+            for choice in list_of(choices):
+                first = object_of(choice)
+                if first and not first.get("index"):
+                    self._read_choice(first, events)
+                    break
+        elif self._document is not None:
+            raise ProtocolError(
+                f"{self._head.provider or 'the provider'} answered with JSON that holds no choices; check that its endpoint is right"
+            )
+        usage = value.get("usage") or object_of(value.get("x_groq")).get("usage")
+        if usage:
+            self._report_usage(usage, events)
+        if "citations" in value or "search_results" in value:
+            self._read_sources(value, events)
+
+    def _name(self, value: dict[str, Any], events: list[Event]) -> None:
+        """Azure's first chunk has an empty id and model, Snowflake's chunks never have an id."""
+        reply_id = "" if self._id else text_of(value.get("id"))
+        model = "" if self._model else text_of(value.get("model"))
+        if self._started and not reply_id and not model:
+            return
+        headers: Mapping[str, str] = {} if self._started else self._head.headers
+        events.append(
+            ResponseStarted(id=reply_id or None, model=model or None, request_id=request_id(headers), rate_limits=rate_limits(headers))
+        )
+        self._started = True
+        self._prefix = b""
+        self._id, self._model = self._id or reply_id, self._model or model
+        self._calls.seed = self._id
+
+    def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
+        if choice.get("error"):
+            raise error_in(self._head, choice)
+        # Writer streams under `message`; Perplexity sends both, where a stream's `message` repeats all text so far.
+        first, second = ("message", "delta") if self._document is not None else ("delta", "message")
+        delta = choice.get(first)
+        if not isinstance(delta, dict):
+            delta = choice.get(second)
+        if isinstance(delta, dict):
+            self._read_delta(object_of(delta), events)
+        finish_reason = choice.get("finish_reason") or choice.get("native_finish_reason")
+        if isinstance(finish_reason, str) and finish_reason:
+            self._finish_reason = finish_reason
+        usage = choice.get("usage")
+        if usage:
+            self._report_usage(usage, events)
+
+    def _read_delta(self, delta: dict[str, Any], events: list[Event]) -> None:
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):
+            if content:
+                self._add_text(content, events)
+            return
+        self._read_reasoning(delta, events)
+        if content is not None and content != "":
+            self._read_content(content, events)
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            events.append(RefusalDelta(refusal))
+        calls = delta.get("tool_calls")
+        if calls:
+            for call in list_of(calls):
+                self._read_call(object_of(call), events)
+        elif delta.get("function_call"):
+            self._read_call({"index": 0, "function": delta["function_call"]}, events)
+        self._read_rarities(delta, events)
+
+    def _read_rarities(self, delta: dict[str, Any], events: list[Event]) -> None:
+        if delta.get("images"):
+            for image in list_of(delta["images"]):
+                self._add_image(object_of(image), events)
+        if delta.get("audio"):
+            self._audio.add(object_of(delta["audio"]))
+        if delta.get("annotations"):
+            for annotation in list_of(delta["annotations"]):
+                self._read_annotation(object_of(annotation), events)
+        if delta.get("extra_content"):
+            self._extra_content = delta["extra_content"]
+
+    def _read_reasoning(self, delta: dict[str, Any], events: list[Event]) -> None:
+        """`reasoning_content` (DeepSeek and its kin), `reasoning` (OpenRouter, Groq, Ollama), both alike (vLLM), or only within
+        `reasoning_details` (Snowflake).
+        """
+        details = delta.get("reasoning_details")
+        readable = self._details.add(list_of(details)) if details else ""
+        for field in ("reasoning_content", "reasoning"):
+            text = delta.get(field)
+            if isinstance(text, str) and text:
+                self._add_reasoning(text, field, events)
+                return
+        if readable:
+            self._add_reasoning(readable, "reasoning_details", events)
+
+    def _read_content(self, content: Any, events: list[Event]) -> None:
+        if isinstance(content, str):
+            self._add_text(content, events)
+        elif isinstance(content, list):
+            for chunk in list_of(content):
+                self._read_chunk(chunk, events)
+        else:
+            # Cloudflare gives structured output as the object itself.
+            self._add_text(json_text(content), events)
+
+    def _read_chunk(self, chunk: Any, events: list[Event]) -> None:
+        """Mistral's typed chunks: text, thinking (a list of text chunks) and references, which stand for no text."""
+        if isinstance(chunk, str):
+            self._add_text(chunk, events)
+            return
+        typed = object_of(chunk)
+        if typed.get("type") == "thinking":
+            thinking = typed.get("thinking")
+            texts = [thinking] if isinstance(thinking, str) else [object_of(inner).get("text") for inner in list_of(thinking)]
+            for text in texts:
+                if isinstance(text, str) and text:
+                    self._add_reasoning(text, "thinking", events)
+        elif typed.get("type") == "image_url":
+            self._add_image(typed, events)
+        elif text_of(typed.get("text")):
+            self._add_text(typed["text"], events)
+
+    def _read_call(self, call: dict[str, Any], events: list[Event]) -> None:
+        custom = call.get("custom")
+        function = object_of(custom) if custom else object_of(call.get("function"))
+        name = text_of(function.get("name"))
+        given = function.get("input") if custom else function.get("arguments")
+        arguments = text_of(given) or (json_text(given) if isinstance(given, dict) else "")
+        index = None if self._document is not None else count_of(call.get("index"))
+        if self._is_answer(name, index):
+            self._answered = True
+            self._answer_index = index
+            if arguments:
+                self._add_text(arguments, events)
+            return
+        if not (name or arguments or text_of(call.get("id"))):
+            return
+        own: dict[str, Any] = {"custom": True} if custom else {}
+        if call.get("extra_content"):
+            own["extra_content"] = call["extra_content"]
+        self._end_reasoning(events)
+        events += self._calls.add(
+            ToolCallFragment(
+                index=index,
+                id=text_of(call.get("id")),
+                name=name,
+                arguments=arguments,
+                provider_data=self._own(own) if own else None,
+                whole=self._document is not None,
+            )
+        )
+
+    def _is_answer(self, name: str, index: int | None) -> bool:
+        """Whether this fragment belongs to the call that stands for structured output."""
+        if not self._answer_tool:
+            return False
+        return name == self._answer_tool or (not name and self._answered and index == self._answer_index)
+
+    def _add_text(self, text: str, events: list[Event]) -> None:
+        if self._reasoning_field or self._details:
+            self._end_reasoning(events)
+        events.append(TextDelta(text))
+
+    def _add_reasoning(self, text: str, field: str, events: list[Event]) -> None:
+        self._reasoning_field = field
+        events.append(ReasoningDelta(text))
+
+    def _end_reasoning(self, events: list[Event]) -> None:
+        details = self._details.take()
+        if details:
+            events.append(ReasoningEnded(provider_data=self._own({"details": details})))
+        elif self._reasoning_field:
+            events.append(ReasoningEnded(provider_data=self._own({"field": self._reasoning_field})))
+        self._reasoning_field = ""
+
+    def _add_image(self, image: dict[str, Any], events: list[Event]) -> None:
+        part = image_part(image)
+        if part is not None:
+            self._end_reasoning(events)
+            own: ProviderData = self._own({"image": image})
+            events.append(PartAdded(part=ImagePart(media_type=part.media_type, data=part.data, url=part.url, provider_data=own)))
+
+    def _read_annotation(self, annotation: dict[str, Any], events: list[Event]) -> None:
+        source = object_of(annotation.get("url_citation"))
+        if source:
+            start, end = count_of(source.get("start_index")), count_of(source.get("end_index"))
+            self._cite(source, source.get("content"), span=(start, end), events=events)
+
+    def _read_sources(self, value: dict[str, Any], events: list[Event]) -> None:
+        """Perplexity's lists, which each chunk repeats: `citations` are URLs in the order of the text's [1], `search_results` know more."""
+        results = [object_of(result) for result in list_of(value.get("search_results"))]
+        known = {text_of(result.get("url")): result for result in results}
+        cited = [url for url in list_of(value.get("citations")) if isinstance(url, str)]
+        for source in [known.get(url, {"url": url}) for url in cited] + results:
+            self._cite(source, source.get("snippet"), span=(None, None), events=events)
+
+    def _cite(self, source: dict[str, Any], text: Any, *, span: tuple[int | None, int | None], events: list[Event]) -> None:
+        url = text_of(source.get("url")) or None
+        key = (url, *span)
+        if url is None or key in self._cited or len(self._cited) >= MAX_CITATIONS:
+            return
+        self._cited.add(key)
+        title = text_of(source.get("title")) or None
+        citation = Citation(url=url, title=title, text=text_of(text) or None, start_index=span[0], end_index=span[1])
+        events.append(CitationAdded(citation=citation))
+
+    def _report_usage(self, raw: Any, events: list[Event]) -> None:
+        usage = usage_of(object_of(raw))
+        if usage is not None and usage != self._usage:
+            self._usage = usage
+            events.append(UsageReported(usage=usage))
+
+    def _finish(self, events: list[Event]) -> None:
+        if self._document is not None and not self._started:
+            raise self._no_reply()
+        if self._document is None and not self._done and self._finish_reason is None:
+            if not self._started and self._prefix and "event-stream" not in self._head.headers.get("content-type", ""):
+                raise ProtocolError(plain_words(self._head, self._prefix))
+            raise StreamTruncatedError("the stream ended before its finish reason and before [DONE]; the reply may be cut")
+        self._end_reasoning(events)
+        if self._extra_content:
+            # Google's signature of hidden thought, which must come back with the message that it belongs to.
+            events.append(ReasoningEnded(provider_data=self._own({"message": {"extra_content": self._extra_content}})))
+        events += self._calls.close()
+        audio = self._audio.part(self._own)
+        if audio is not None:
+            events.append(PartAdded(part=audio))
+        reason = finish_reason_of(self._finish_reason, called_tools=len(self._calls) > 0, only_answer_tool=self._answered)
+        events.append(ResponseFinished(response=ChatResponse(finish_reason=reason, raw_finish_reason=self._finish_reason)))
+
+    def _no_reply(self) -> ProtocolError:
+        who = self._head.provider or "the provider"
+        return ProtocolError(f"{who} answered with JSON that holds no choices; check that its endpoint is right")
+
+
+def _is_error(value: dict[str, Any]) -> bool:
+    """An error without `error`, where nothing of a reply is there: FastAPI's `detail`, Cloudflare's `errors`, a bare message."""
+    if "usage" in value or "id" in value:
+        return False
+    return bool(value.get("detail") or value.get("errors") or value.get("message"))

@@ -1,0 +1,107 @@
+"""Takes apart the error bodies of OpenAI's chat wire and its dialects: nested, flat, lists, plain strings. Knows no client.
+
+https://platform.openai.com/docs/guides/error-codes, https://openrouter.ai/docs/api-reference/errors (read 2026-11-20); recordings of
+2024 to 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from parley.contract.errors import ParleyError, ProtocolError
+from parley.contract.http import ResponseHead
+from parley.wire.errors import classify, plain_words, provider_error
+from parley.wire.json_events import decode_json, decode_object
+from parley.wire.json_values import first_text, json_text, list_of, object_of
+
+_ERROR_KEYS = ("error", "errors", "detail", "message", "msg", "error_msg", "error_message")
+_CODE_KEYS = ("code", "type", "status", "error_type", "status_code", "statusCode", "error_code")
+
+
+def decode_error_body(head: ResponseHead, body: bytes) -> ParleyError:
+    """The error that a whole reply stands for, JSON of any shape or not."""
+    value = decode_json(body)
+    if isinstance(value, list):
+        value = next(iter(list_of(value)), None)
+    document = object_of(value)
+    if not document:
+        message = plain_words(head, body)
+        return provider_error(head, message=message, error_class=ProtocolError if head.status < 400 else None)
+    return error_in(head, document)
+
+
+def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:
+    """The error that an object stands for, as a body or as an event inside a stream."""
+    error = _innermost(document)
+    codes = tuple(dict.fromkeys(_codes(error) + _codes(document)))
+    raw = _upstream_words(error)
+    message = (
+        _message(error)
+        or _message(document)
+        or f"{head.provider or 'the provider'} answered with an error and no words: {_shown(document)}"
+    )
+    if raw and raw not in message:
+        message = f"{message}: {raw}"
+    words = " ".join([message, *codes])
+    error_class = classify(head.status, words, codes=codes)
+    return provider_error(head, message=message, provider_code=_most_telling(codes), error_class=error_class)
+
+
+def _most_telling(codes: tuple[str, ...]) -> str | None:
+    """A vendor's own code; a bare HTTP status (OpenRouter, Perplexity) only where there is no word."""
+    words = [code for code in codes if not (len(code) == 3 and code.isdigit())]
+    return next(iter(words or codes), None)
+
+
+def _innermost(document: dict[str, Any]) -> dict[str, Any]:
+    """The object that holds code and message: `error`, the first of `errors`, or the document itself."""
+    error = document.get("error")
+    if isinstance(error, list):
+        error = next(iter(list_of(error)), None)
+    if isinstance(error, str):
+        # Some proxies put the vendor's JSON into a string.
+        return decode_object(error.encode()) or {"message": error}
+    return object_of(error) or object_of(next(iter(list_of(document.get("errors"))), None)) or document
+
+
+def _codes(error: dict[str, Any]) -> tuple[str, ...]:
+    inner = object_of(error.get("innererror") or error.get("inner_error"))
+    metadata = object_of(error.get("metadata"))
+    found = [error.get(key) for key in _CODE_KEYS] + [inner.get("code"), metadata.get("error_type")]
+    return tuple(str(code) for code in found if isinstance(code, (str, int)) and not isinstance(code, bool) and str(code))
+
+
+def _message(error: dict[str, Any]) -> str:
+    """The vendor's sentence, wherever it stands; validation lists (`detail: [{loc, msg}]`) become "where: what"."""
+    for key in _ERROR_KEYS:
+        value = error.get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if isinstance(value, list) and value:
+            return "; ".join(_problem(item) for item in list_of(value)[:5])
+        if isinstance(value, dict) and key != "error":
+            inner = _message(object_of(value)) if len(object_of(value)) < 50 else ""
+            return inner or _shown(object_of(value))
+    return ""
+
+
+def _problem(item: Any) -> str:
+    problem = object_of(item)
+    if not problem:
+        return str(item)[:200]
+    where = ".".join(str(step) for step in list_of(problem.get("loc")))
+    what = first_text(problem.get("msg"), problem.get("message")) or _shown(problem)
+    return f"{where}: {what}" if where else what
+
+
+def _upstream_words(error: dict[str, Any]) -> str:
+    """What the vendor behind OpenRouter said: `metadata.raw`, itself often JSON in a string."""
+    raw = object_of(error.get("metadata")).get("raw")
+    if not isinstance(raw, str):
+        return ""
+    upstream = decode_object(raw.encode("utf-8", "replace"))
+    return (_message(_innermost(upstream)) if upstream else "") or raw[:500]
+
+
+def _shown(value: dict[str, Any]) -> str:
+    return json_text(value)[:300]
