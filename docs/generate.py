@@ -1,0 +1,245 @@
+"""Writes docs/reference from the code, so that it cannot lag: `python docs/generate.py`, or `--check` to compare only.
+
+What is generated: the contract, the errors, the configuration of every provider, and the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->\n"
+
+CONTRACT = {
+    "Messages and parts": (
+        "parley.contract.messages",
+        "Message TextPart ImagePart FilePart ReasoningPart ToolCall ToolResult ProviderData",
+    ),
+    "Options": ("parley.contract.options", "Options Tool NamedToolChoice SchemaFormat Timeouts"),
+    "Requests": ("parley.contract.request", "ChatRequest"),
+    "Replies": ("parley.contract.response", "ChatResponse Citation ResponseWarning RateLimits ConnectionStatus"),
+    "Usage": ("parley.contract.usage", "Usage UsageReport"),
+    "Events": (
+        "parley.contract.events",
+        "ResponseStarted TextDelta ReasoningDelta ReasoningEnded ToolCallStarted ToolCallDelta ToolCallEnded PartAdded CitationAdded "
+        "RefusalDelta UsageReported WarningRaised ResponseFinished",
+    ),
+    "Capabilities, models and limits": ("parley.contract.capabilities", "Capabilities Model ExtraOption Limits"),
+    "Configuration": ("parley.contract.config", "Config Setting"),
+    "A provider": ("parley.contract.provider", "Provider"),
+    "A dialect of a known wire": ("parley.transport.http_provider", "Dialect"),
+    "A new wire": ("parley.contract.codec", "Codec Decoder ListsModels Auth"),
+    "HTTP, as codecs see it": ("parley.contract.http", "HttpRequest ResponseHead Target AuthScheme"),
+}
+LIBRARY = {
+    "Loading a provider": ("parley.registry.loading", "load_provider"),
+    "The client": ("parley.dispatch.client", "Client"),
+    "A loaded provider": ("parley.guard.guarded", "GuardedProvider"),
+    "Without asyncio": ("parley.sync", "chat stream"),
+    "Replaying recordings": ("parley.testing.replay", "ReplayServer Answer ReceivedRequest answer_of"),
+    "Recordings": ("parley.testing.recordings", "Recording RecordedRequest find_recordings load_recording recordings_directory"),
+}
+GENERAL_VARIABLES = {
+    "PARLEY_CONFIG": "path of the configuration file (default `./parley.toml`)",
+    "PARLEY_DEFAULT": "what answers where a request names no model: `provider/model`, or a provider",
+    "PARLEY_PROVIDERS": "names, separated by commas, of OpenAI-compatible providers that are configured by variables alone",
+    "PARLEY_PROVIDER_PATH": "folders with provider files, separated like PATH (default `./parley_providers`)",
+    "PARLEY_ENV": "`production` switches the demo off",
+    "DEMO": "`on` allows the demo in production, `off` forbids it everywhere",
+    "LOG_LEVEL": "`debug` shows every provider's traffic, scrubbed; `info`, `warning` (default), `error`",
+    "LOG_CONTENT": "`on` lets prompts and answers into the debug log",
+    "PARLEY_RECORDINGS": "folder of recorded exchanges for the tests",
+}
+
+
+def fields_table(kind: type) -> Iterator[str]:
+    """Fields with types and defaults, as the source writes them."""
+    annotations = {name: hint for parent in reversed(kind.__mro__) for name, hint in inspect.get_annotations(parent).items()}
+    names = [name for name in getattr(kind, "__struct_fields__", annotations) if not name.startswith("_")]
+    if not names:
+        return
+    yield "\n| field | type | default |\n|---|---|---|"
+    required = _required(kind)
+    for name in names:
+        hint = _hint(annotations.get(name, ""))
+        default = "required" if name in required else f"`{_default(kind, name)}`"
+        yield f"| `{name}` | `{hint}` | {default} |".replace("` | `", "` | `")
+
+
+def _hint(hint: Any) -> str:
+    text = hint if isinstance(hint, str) else getattr(hint, "__name__", str(hint))
+    text = str(hint) if "[" in str(hint) and not isinstance(hint, str) else text
+    text = re.sub(r"^Annotated\[(.+?), Setting\(.*$", r"\1", text)
+    return text.replace("|", "\\|")
+
+
+def _required(kind: type) -> set[str]:
+    if not hasattr(kind, "__struct_fields__"):
+        return {name for name in inspect.get_annotations(kind) if not hasattr(kind, name)}
+    from msgspec import structs
+
+    return {field.name for field in structs.fields(kind) if field.required}
+
+
+def _default(kind: type, name: str) -> str:
+    if not hasattr(kind, "__struct_fields__"):
+        return repr(getattr(kind, name, ""))
+    from msgspec import structs
+
+    field = next(field for field in structs.fields(kind) if field.name == name)
+    value = field.default_factory() if callable(field.default_factory) else field.default
+    text = f"{type(value).__name__}()" if hasattr(value, "__struct_fields__") else repr(value)
+    return text.replace("|", "\\|")
+
+
+def methods(kind: type) -> Iterator[str]:
+    """Public methods and properties with their signatures and docstrings."""
+    for name, member in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            yield f"\n#### `{name}`\n\n{inspect.getdoc(member) or ''}"
+        elif inspect.isfunction(member) or isinstance(member, (classmethod, staticmethod)):
+            function = member if inspect.isfunction(member) else member.__func__
+            prefix = "async " if inspect.iscoroutinefunction(function) else ""
+            yield f"\n#### `{prefix}{name}{_signature(function)}`\n\n{inspect.getdoc(function) or ''}"
+
+
+def _signature(function: Any) -> str:
+    signature = inspect.signature(function)
+    parameters = [parameter for name, parameter in signature.parameters.items() if name not in {"self", "cls"}]
+    return str(signature.replace(parameters=parameters)).replace("'", "")
+
+
+def page(title: str, opening: str, sections: dict[str, tuple[str, str]]) -> str:
+    """One page: for each section its module's public things."""
+    lines = [NOTE, f"# {title}\n", opening]
+    for heading, (module_name, names) in sections.items():
+        module = importlib.import_module(module_name)
+        lines.append(f"\n## {heading}\n\n`{module_name}`")
+        for name in names.split():
+            member = getattr(module, name)
+            if inspect.isclass(member):
+                lines.append(f"\n### `{name}`\n\n{inspect.getdoc(member) or ''}")
+                lines += [*fields_table(member), *methods(member)]
+            else:
+                prefix = "async " if inspect.iscoroutinefunction(member) else ""
+                lines.append(f"\n### `{prefix}{name}{_signature(member)}`\n\n{inspect.getdoc(member) or ''}")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """The tree as its module draws it, then one row for each class."""
+    from parley.contract import errors
+
+    tree = (errors.__doc__ or "").split("\n\n", 1)[1]
+    lines = [NOTE, "# Errors\n", "Every error is a `parley.ParleyError`. `message` is safe to show to a person.\n"]
+    lines += [
+        "```text",
+        inspect.cleandoc(tree),
+        "```\n",
+        "| class | `code` | `action` | retryable | what it means |",
+        "|---|---|---|---|---|",
+    ]
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.ParleyError) and kind is not errors.ParleyError:
+            meaning = " ".join((kind.__doc__ or "").split())
+            lines.append(f"| `{name}` | `{kind.code}` | `{kind.action}` | {'yes' if kind.retryable else 'no'} | {meaning} |")
+    lines += ["\n## From HTTP status to class\n", "| status | class |", "|---|---|"]
+    lines += [f"| {status} | `{kind.__name__}` |" for status, kind in errors.STATUS_TABLE.items()]
+    lines += ["| other 5xx | `ServerError` |", "| other 4xx | `RequestRejectedError` |"]
+    lines.append("\nWhat a body says goes further: context length, content filter, unknown model, empty quota, wrong key.")
+    return "\n".join(lines) + "\n"
+
+
+def configuration_page() -> str:
+    """Every variable: the general ones, then each built-in provider's."""
+    from parley.registry.loading import Registry
+
+    registry = Registry.from_environment(environ={}, directory="/nonexistent")
+    lines = [NOTE, "# Configuration\n"]
+    lines.append(
+        "Argument, then environment, then `.env`, then `parley.toml`, then default. `parley doctor` shows which variable came from where.\n"
+    )
+    lines += ["| variable | what it does |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in GENERAL_VARIABLES.items())]
+    for description in registry.descriptions():
+        lines.append(f"\n## {description.label} (`{description.name}`)\n\n{description.description}. {description.docs_url}\n")
+        lines += ["| variable | default | what it is |", "|---|---|---|"]
+        for field in description.fields:
+            names = " or ".join(f"`{name}`" for name in field.variables)
+            default = "**required**" if field.required else f"`{field.default}`" if field.default else ""
+            lines.append(f"| {names} | {default} | {field.help} |")
+        if description.models:
+            lines += ["\n| model | | context |", "|---|---|---|"]
+            for model in description.models:
+                context = f"{model.context_tokens:,}" if model.context_tokens else "unknown"
+                lines.append(f"| `{model.id}` | {model.description} | {context} |")
+    return "\n".join(lines) + "\n"
+
+
+def command_line_page() -> str:
+    """Every command as its own help describes it."""
+    import click
+    import typer
+
+    from parley.cli.main import app
+
+    lines = [NOTE, "# Command line\n"]
+
+    def describe(command: Any, path: str) -> None:
+        context = click.Context(command, info_name=path)
+        lines.append(f"\n## `{path}`\n\n{inspect.cleandoc(command.help or '')}\n")
+        rows = []
+        for parameter in command.get_params(context):
+            if isinstance(parameter, click.Argument) or parameter.param_type_name == "argument":
+                rows.append(f"| `{(parameter.metavar or parameter.name).upper()}` | {getattr(parameter, 'help', None) or ''} |")
+            elif parameter.name not in {"install_completion", "show_completion"}:
+                rows.append(f"| `{', '.join(parameter.opts)}` | {getattr(parameter, 'help', None) or ''} |")
+        lines.extend(["| | |\n|---|---|", *rows] if rows else [])
+        for name, child in getattr(command, "commands", {}).items():
+            if not child.hidden:
+                describe(child, f"{path} {name}")
+
+    describe(typer.main.get_command(app), "parley")
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """All generated pages by file name."""
+    opening = (
+        "What a provider is, and what passes between it and its caller. Everything here can be imported from `parley` or `parley.provider`."
+    )
+    return {
+        "contract.md": page("The provider contract", opening, CONTRACT),
+        "library.md": page("The library", "What a program uses.", LIBRARY),
+        "errors.md": errors_page(),
+        "configuration.md": configuration_page(),
+        "command-line.md": command_line_page(),
+    }
+
+
+def main() -> None:
+    """Write the pages, or with `--check` say which lag."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--check", action="store_true", help="write nothing; fail where a page lags")
+    check = ask.parse_args().check
+    lagging = []
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            lagging.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    if check and lagging:
+        sys.exit(f"docs/reference lags behind the code: {', '.join(lagging)}. Run 'make docs'.")
+
+
+if __name__ == "__main__":
+    main()
