@@ -88,7 +88,7 @@ class MessagesHistory:
     def _arguments(self, call: ToolCall) -> dict[str, Any]:
         try:
             arguments = msgspec.json.decode(call.arguments)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             arguments = None
         if isinstance(arguments, dict):
             return object_of(arguments)

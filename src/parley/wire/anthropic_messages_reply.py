@@ -282,9 +282,9 @@ class MessagesDecoder(ReplyDecoder):
         elif block.kind == "thinking":
             signature = "".join(block.signature) or None
             if signature or block.has_text:
-                events.append(ReasoningEnded(signature=signature, provider_data=self._own({})))
+                events.append(ReasoningEnded(signature=signature, provider_data=self._own({"kind": block.kind})))
         elif block.kind == "redacted_thinking":
-            events.append(ReasoningEnded(redacted=text_of(block.raw.get("data")), provider_data=self._own({})))
+            events.append(ReasoningEnded(redacted=text_of(block.raw.get("data")), provider_data=self._own({"kind": block.kind})))
         elif block.kind == "tool_use":
             self._stop_call(index, block, events)
         elif block.kind == "structured_output":

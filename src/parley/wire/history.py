@@ -67,9 +67,10 @@ def own_data(part: Part, wire: str, *, provider: str, warnings: EncodingWarnings
         return None
     if data.wire == wire and data.provider == provider:
         return data.data
-    warnings.add(
-        "provider_data_dropped", f"data that {data.provider} attached to the conversation means nothing to {provider} and was left out"
-    )
+    if data.data:
+        warnings.add(
+            "provider_data_dropped", f"data that {data.provider} attached to the conversation means nothing to {provider} and was left out"
+        )
     return None
 
 
