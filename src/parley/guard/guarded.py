@@ -1,0 +1,301 @@
+"""A provider as its callers see it: whatever its author wrote, the contract holds. Knows no vendor, no route and no socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from msgspec import structs
+
+from parley.contract.capabilities import Capabilities, Model
+from parley.contract.errors import (
+    ConfigurationError,
+    ModelNotFoundError,
+    ParleyError,
+    UnsupportedFeatureError,
+)
+from parley.contract.events import Event, ResponseFinished
+from parley.contract.messages import Message
+from parley.contract.options import Options, Timeouts
+from parley.contract.provider import Provider
+from parley.contract.request import ChatRequest
+from parley.contract.response import ChatResponse, ConnectionStatus
+from parley.guard.advice import advice_for
+from parley.guard.call import Call, Plan, Surroundings, Way
+from parley.guard.callbacks import Callback, Callbacks
+from parley.guard.clock import Clock, LoopClock
+from parley.guard.conduct import Conduct, Violation
+from parley.guard.drivers import ways_of
+from parley.guard.faults import reword
+from parley.guard.features import check_extra, fit_request, missing_features
+from parley.guard.preflight import check_request, invalid, read_request
+from parley.guard.retry import RetryBudget, RetryPolicy
+from parley.guard.seed_style import SeedStyleProvider
+from parley.guard.suggestions import did_you_mean
+from parley.guard.tasks import supervise
+from parley.guard.timers import resolve, table_column
+from parley.guard.tokens import EstimatingTokenCounter, TokenCounter
+from parley.telemetry import get_logger, scrub
+
+CONNECTION_TEST_SECONDS = 30.0
+
+_Result = TypeVar("_Result")
+_logger = get_logger(__name__)
+
+
+def guard(
+    provider: Any,
+    *,
+    clock: Clock | None = None,
+    token_counter: TokenCounter | None = None,
+    retry: RetryPolicy | None = None,
+    name: str | None = None,
+) -> GuardedProvider:
+    """The provider, guarded; one that already is comes back as it is.
+
+    `provider` is a `Provider`, or any object with the seed's methods. Raises ConfigurationError where it is neither.
+    """
+    if isinstance(provider, GuardedProvider):
+        return provider
+    return GuardedProvider(provider, clock=clock, token_counter=token_counter, retry=retry, name=name)
+
+
+class GuardedProvider:
+    """What `load_provider` returns. One instance serves concurrent calls; every error is a ParleyError with provider and model."""
+
+    def __init__(
+        self,
+        provider: Any,
+        *,
+        clock: Clock | None = None,
+        token_counter: TokenCounter | None = None,
+        retry: RetryPolicy | None = None,
+        name: str | None = None,
+    ) -> None:
+        if isinstance(provider, type):
+            raise ConfigurationError(f"{provider.__name__} is a class; give an instance of it")
+        self._provider: Provider = provider if isinstance(provider, Provider) else SeedStyleProvider(provider)
+        self.name = name or self._provider.name
+        if not self.name:
+            raise ConfigurationError(f"{type(provider).__name__} has no name; set `name` to a string such as 'my-provider'")
+        self._clock = clock or LoopClock()
+        self._conduct = Conduct(self.name)
+        self._surroundings = Surroundings(
+            provider=self.name, clock=self._clock, counter=token_counter or EstimatingTokenCounter(), conduct=self._conduct
+        )
+        self._retry = retry or RetryPolicy()
+        self._streamed, self._complete = ways_of(self._provider)
+        self._abilities = {model.id: _Abilities(model.capabilities.over(self.capabilities)) for model in self.models}
+        self._general = _Abilities(self.capabilities)
+        self.label = self._provider.label or self.name
+        self.description = self._provider.description
+        self.limits = self._provider.limits
+        self.timeouts = self._provider.timeouts
+        self.docs_url = self._provider.docs_url
+        self.local = self._provider.local
+        self.config = self._provider.config
+        self.contract_version = self._provider.contract_version
+        self.extra_options = self._provider.extra_options
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the provider declares, for all its models."""
+        return self._provider.capabilities
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """The models that the provider declares."""
+        return self._provider.models
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """Where the provider broke the contract, the first hundred times."""
+        return tuple(self._conduct.violations)
+
+    @property
+    def orphans(self) -> frozenset[asyncio.Future[Any]]:
+        """Cancelled calls that still run."""
+        return frozenset(self._conduct.orphans)
+
+    def __repr__(self) -> str:
+        return f"GuardedProvider({self.name!r})"
+
+    async def stream(self, request: ChatRequest, *, attempts: int | None = None) -> AsyncIterator[Event]:
+        """The answer as events, the last a ResponseFinished with the whole reply. `attempts` limits the tries of this target.
+
+        Raises CallerError before I/O, else what went wrong, with the reply so far in `partial`.
+        """
+        async with aclosing(self._batches(check_request(request), attempts, self._streamed)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def generate(self, request: ChatRequest, *, attempts: int | None = None) -> ChatResponse:
+        """The answer, whole. Raises as `stream` does."""
+        return await self._whole(check_request(request), attempts)
+
+    async def stream_response(
+        self,
+        *,
+        messages: Sequence[Message | dict[str, Any]],
+        system_prompt: str | None = None,
+        options: Options | dict[str, Any] | None = None,
+        on_token: Callback = None,
+        on_done: Callback = None,
+        on_error: Callback = None,
+    ) -> ChatResponse:
+        """The answer as it comes: `on_token(text)` for each piece, then `on_done(reply)`, or `on_error(error)` before it is raised."""
+        callbacks = Callbacks(on_token, on_done, on_error)
+        return await callbacks.deliver(self._read_and_stream(messages, system_prompt, options))
+
+    async def generate_response(
+        self,
+        *,
+        messages: Sequence[Message | dict[str, Any]],
+        system_prompt: str | None = None,
+        options: Options | dict[str, Any] | None = None,
+    ) -> ChatResponse:
+        """The answer, whole."""
+        return await self._whole(read_request(messages, system_prompt=system_prompt, options=options), None)
+
+    async def test_connection(self) -> ConnectionStatus:
+        """Whether it can be reached and accepts the configuration; `error` says what a person can do. Raises no provider's fault."""
+        started_at = self._clock.now()
+        try:
+            status = await self._test()
+        except ParleyError as error:
+            return ConnectionStatus(success=False, provider=self.name, error=advice_for(error, provider=self.name))
+        latency = status.latency_ms
+        if latency is None and status.success:
+            latency = round((self._clock.now() - started_at) * 1000, 3)
+        problem = (
+            None
+            if status.success
+            else scrub(status.error or f"{self.name} gives no reason; see its documentation {self.docs_url}".rstrip())
+        )
+        return ConnectionStatus(success=status.success, provider=self.name, error=problem, latency_ms=latency)
+
+    async def list_models(self) -> Sequence[Model]:
+        """The models on offer now. Raises UnsupportedFeatureError where the provider has no such list."""
+        return await self._supervised(self._provider.list_models())
+
+    async def embed(self, texts: Sequence[str], options: dict[str, Any] | None = None) -> list[list[float]]:
+        """One vector per text, in order. Raises UnsupportedFeatureError where the provider makes none."""
+        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+            invalid("texts", "expected a list of strings, at least one")
+        return await self._supervised(self._provider.embed(texts, options))
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where it does not."""
+        plan = self._plan(check_request(request), self._complete)
+        return await self._supervised(self._provider.count_tokens(plan.request))
+
+    async def aclose(self) -> None:
+        """Give back what the provider holds."""
+        await self._supervised(self._provider.aclose())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def _read_and_stream(self, messages: Any, system_prompt: Any, options: Any) -> AsyncGenerator[list[Event], None]:
+        request = read_request(messages, system_prompt=system_prompt, options=options)
+        async with aclosing(self._batches(request, None, self._streamed)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _whole(self, request: ChatRequest, attempts: int | None) -> ChatResponse:
+        reply = ChatResponse()
+        async with aclosing(self._batches(request, attempts, self._complete)) as batches:
+            async for batch in batches:
+                if isinstance(batch[-1], ResponseFinished):
+                    reply = batch[-1].response
+        return reply
+
+    async def _batches(self, request: ChatRequest, attempts: int | None, way: Way) -> AsyncGenerator[list[Event], None]:
+        """The events of the first attempt that delivers any."""
+        if attempts is not None and attempts < 1:
+            invalid("attempts", f"is {attempts}; the least is 1")
+        plan = self._plan(request, way)
+        budget = RetryBudget(self._retry, tries=attempts)
+        started_at = self._clock.now()
+        while True:
+            call = Call(plan, self._surroundings, started_at=started_at)
+            try:
+                while batch := await call.next_batch():
+                    yield batch
+            except ParleyError as error:
+                delay = None if call.delivered else budget.delay_after(error, now=self._clock.now())
+                if delay is None:
+                    self._suggest_model(error)
+                    raise
+                _logger.info("trying again", provider=self.name, model=error.model, code=error.code, delay_seconds=delay)
+            else:
+                return
+            finally:
+                await call.close()
+            await self._clock.sleep(delay)
+
+    def _plan(self, request: ChatRequest, way: Way) -> Plan:
+        model = request.options.model or self._default_model()
+        abilities = self._abilities.get(model, self._general)
+        if request.options.extra:
+            check_extra(request.options.extra, self.extra_options, provider=self.name)
+        request, warnings = fit_request(request, abilities.missing, provider=self.name)
+        options = request.options
+        settings = (options.timeouts, self.config.timeouts, self.timeouts) if self.config is not None else (options.timeouts, self.timeouts)
+        limits = resolve(table_column(local=self.local, capabilities=abilities.capabilities, options=options), *settings)
+        timeout = Timeouts(connect=limits.connect, first_token=limits.first_token, idle=limits.idle, total=limits.total)
+        options = structs.replace(options, model=model or None, timeout=timeout)
+        return Plan(
+            request=structs.replace(request, options=options),
+            way=self._complete if abilities.capabilities.streaming is False else way,
+            limits=limits,
+            warnings=warnings,
+            usage_declared=bool(abilities.capabilities.usage),
+        )
+
+    def _default_model(self) -> str:
+        configured = getattr(self.config, "model", "")
+        if isinstance(configured, str) and configured:
+            return configured
+        if self.models:
+            return self.models[0].id
+        if self.config is not None and not isinstance(self._provider, SeedStyleProvider):
+            invalid("options.model", f"is missing, and {self.name} has no default; name a model or configure one")
+        return ""
+
+    def _suggest_model(self, error: ParleyError) -> None:
+        if isinstance(error, ModelNotFoundError) and error.model:
+            known = [model.id for model in self.models if model.id != error.model]
+            suggestion = did_you_mean(error.model, known)
+            if suggestion and suggestion not in error.message:
+                reword(error, error.message.rstrip(".") + "." + suggestion)
+
+    async def _test(self) -> ConnectionStatus:
+        try:
+            return await self._supervised(self._provider.test_connection(), seconds=CONNECTION_TEST_SECONDS)
+        except UnsupportedFeatureError:
+            limits = Timeouts(total=CONNECTION_TEST_SECONDS)
+            options = Options(max_tokens=1, timeout=limits)
+            await self.generate(ChatRequest(messages=[Message(role="user", content="Hi")], options=options), attempts=1)
+            return ConnectionStatus(success=True, provider=self.name)
+
+    async def _supervised(self, work: Coroutine[Any, Any, _Result], *, seconds: float | None = None) -> _Result:
+        limit = seconds or resolve(table_column(local=self.local, capabilities=self.capabilities, options=Options()), self.timeouts).total
+        return await supervise(work, limit, clock=self._clock, conduct=self._conduct)
+
+
+class _Abilities:
+    """What one model can do, worked out once."""
+
+    __slots__ = ("capabilities", "missing")
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self.missing = missing_features(capabilities)
