@@ -134,9 +134,10 @@ CHECKERBOARD_PNG = "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYAQAAAADIDABVAAAAFklEQVR42mNg
 
 
 class DemoConfig(Config):
-    """The demo needs no key; `model` and `endpoint` have no effect."""
+    """The demo needs no key; there is one model, and no endpoint."""
 
     api_key: str = ""
+    model: str = "demo"
 
 
 class Pause(Struct, frozen=True):

@@ -1,0 +1,109 @@
+"""What went wrong, in words with the remedy, and the exit code. Knows the error tree, not where an error comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from parley.cli.terminal import console, harmless
+from parley.contract.errors import (
+    AuthenticationError,
+    CallerError,
+    ConfigurationError,
+    ConnectError,
+    ContextLengthError,
+    ModelNotFoundError,
+    ParleyError,
+    ProviderTimeoutError,
+    QuotaExceededError,
+    StreamTruncatedError,
+    UnknownProviderError,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_PROVIDER = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_REMEDIES: dict[type[ParleyError], str] = {
+    AuthenticationError: "Check the key: `parley doctor` says which variable it comes from.",
+    QuotaExceededError: "Look at the account's credit with the vendor, or use another provider (-p).",
+    ConnectError: "Check the address and whether the server runs: `parley doctor` tries them all.",
+    ProviderTimeoutError: "Try again, or another provider (-p); `timeouts` in parley.toml makes it more patient.",
+    ContextLengthError: "Make the conversation shorter (/new), or use a model with a larger context.",
+    ModelNotFoundError: "Name another model with -m; `parley providers` shows the models.",
+    UnknownProviderError: "`parley providers` lists them.",
+    StreamTruncatedError: "What came before is shown; ask again for the whole answer.",
+}
+_BY_ACTION = {
+    "retry": "Try again.",
+    "retry_later": "Try again later.",
+    "fix_credentials": "`parley doctor` shows what is configured and what is missing.",
+}
+
+
+def exit_code(error: ParleyError) -> int:
+    """2 where the caller or the configuration is at fault, else 1."""
+    return EXIT_USAGE if isinstance(error, CallerError | ConfigurationError) else EXIT_PROVIDER
+
+
+def remedy(error: ParleyError) -> str | None:
+    """What a person can do about it, where the message does not say it."""
+    if error.retry_after is not None:
+        return f"Try again in {error.retry_after:.0f} s."
+    for kind in type(error).__mro__:
+        if kind in _REMEDIES:
+            return _REMEDIES[kind]
+    return _BY_ACTION.get(error.action)
+
+
+def describe(error: ParleyError) -> Iterator[tuple[str, str]]:
+    """The error as lines of (style, text): the message, the fields, the remedy, and what a bug report needs."""
+    who = f"{error.provider}: " if error.provider and error.provider.lower() not in error.message.lower() else ""
+    yield "bad", harmless(f"{who}{error.message}")
+    for field in error.fields:
+        if field.path not in error.message:
+            yield "none", harmless(f"  {field.path}: {field.message}")
+    if advice := remedy(error):
+        yield "none", f"  → {advice}"
+    details = [f"HTTP {error.status}" if error.status else "", str(error.code), f"request {error.request_id}" if error.request_id else ""]
+    yield "note", harmless("  " + " · ".join(detail for detail in details if detail))
+
+
+@contextmanager
+def problems_shown(*, as_json: bool = False) -> Generator[None]:
+    """Turn a ParleyError or an interrupt into words and an exit code; with `as_json` the error is the document on standard output."""
+    import typer
+
+    try:
+        yield
+    except ParleyError as error:
+        if as_json:
+            from parley.cli.documents import print_json
+
+            print_json(problem_document(error))
+        print_problem(error)
+        raise typer.Exit(exit_code(error)) from error
+    except KeyboardInterrupt as error:
+        console(error=True).print("cancelled", style="note")
+        raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def print_problem(error: ParleyError, *, to: Console | None = None) -> None:
+    """Write the error to standard error."""
+    output = to or console(error=True)
+    for style, line in describe(error):
+        output.print(line, style=style, soft_wrap=not output.is_terminal)
+
+
+def problem_document(error: ParleyError) -> dict[str, Any]:
+    """The error for --json, with what had been delivered before it."""
+    document: dict[str, Any] = {"error": error.to_dict()}
+    if error.partial is not None:
+        from parley.cli.documents import reply_document
+
+        document["partial"] = reply_document(error.partial)
+    return document

@@ -1,0 +1,75 @@
+"""`parley provider …`: try one provider, and replay what one once sent. Knows the registry and the replay server, no wire."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from parley.contract.response import ConnectionStatus
+
+
+def test_connection(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,  # noqa: PT028 - no pytest test
+) -> None:
+    """Say whether a provider can be reached and accepts the key."""
+    import asyncio
+
+    from parley.cli.problems import EXIT_PROVIDER, problems_shown
+
+    with problems_shown(as_json=as_json):
+        status = asyncio.run(_tested(name))
+        if as_json:
+            from parley.cli.documents import print_json
+
+            print_json({"success": status.success, "provider": status.provider, "error": status.error, "latency_ms": status.latency_ms})
+        else:
+            _print_status(status)
+        if not status.success:
+            raise typer.Exit(EXIT_PROVIDER)
+
+
+async def _tested(name: str) -> ConnectionStatus:
+    from parley.registry.loading import Registry
+
+    registry = Registry.from_environment()
+    try:
+        return await registry.get(name).test_connection()
+    finally:
+        await registry.aclose()
+
+
+def _print_status(status: ConnectionStatus) -> None:
+    from parley.cli.terminal import console, harmless
+
+    if status.success:
+        took = f" ({status.latency_ms:.0f} ms)" if status.latency_ms is not None else ""
+        console().print(f"✓ {status.provider} answers{took}", style="good")
+    else:
+        console(error=True).print(f"✗ {status.provider}: {harmless(status.error or 'no reason given')}", style="bad")
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded exchange.")],
+    provider: Annotated[
+        str | None, typer.Option("--provider", "-p", metavar="NAME", help="Who reads it (else: found by its wire).")
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Go on serving it, for any program to talk to.")] = False,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Where to serve it (0: any free port).")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")] = False,
+) -> None:
+    """Send a recording through its provider by a real local server, and show what arrives."""
+    from parley.cli.problems import problems_shown
+
+    with problems_shown(as_json=as_json):
+        from parley.cli import replaying
+
+        recording = replaying.read(file)
+        reader = replaying.reader_of(recording, provider)
+        if serve:
+            replaying.serve(recording, reader, port=port)
+        else:
+            replaying.show(recording, reader, port=port, as_json=as_json)

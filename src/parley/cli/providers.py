@@ -1,0 +1,70 @@
+"""`parley providers`: who can be asked, and what is missing where somebody cannot. Knows the registry's descriptions only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from parley.registry.description import ProviderDescription
+
+_STYLES = {"ready": "good", "unconfigured": "note", "quarantined": "bad"}
+
+
+def providers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
+    """List the providers and where their keys come from."""
+    from parley.cli.problems import problems_shown
+    from parley.registry.loading import Registry
+
+    with problems_shown(as_json=as_json):
+        descriptions = Registry.from_environment().descriptions()
+        if as_json:
+            from parley.cli.documents import print_json
+
+            print_json([_document(description) for description in descriptions])
+        else:
+            _print_table(descriptions)
+
+
+def _document(description: ProviderDescription) -> dict[str, object]:
+    import msgspec
+
+    return msgspec.to_builtins(description) | {"key_origin": key_origin(description)}
+
+
+def key_origin(description: ProviderDescription) -> str | None:
+    """Where the key comes from, in words; None where there is none."""
+    return next((field.origin for field in description.fields if field.name == "api_key"), None)
+
+
+def what_to_set(description: ProviderDescription) -> str:
+    """The variables that an unconfigured provider waits for: "set ACME_API_KEY"."""
+    missing = [field.variables[0] for field in description.fields if field.required and field.origin is None]
+    return f"set {' and '.join(missing)}" if missing else ""
+
+
+def _why(description: ProviderDescription) -> str:
+    if description.status == "ready":
+        return key_origin(description) or "needs no key"
+    return (not description.configured and what_to_set(description)) or description.reason or ""
+
+
+def _print_table(descriptions: list[ProviderDescription]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from parley.cli.terminal import console, one_line
+
+    output = console()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="heading")
+    for title in ("name", "state", "default model", "key, or what to do"):
+        table.add_column(title, overflow="fold")
+    for description in sorted(descriptions, key=lambda each: each.status != "ready"):
+        table.add_row(
+            Text(description.name, style="heading" if description.status == "ready" else "none"),
+            Text(description.status, style=_STYLES[description.status]),
+            Text(one_line(description.model)),
+            Text(one_line(_why(description), longest=300), style="note"),
+        )
+    output.print(table)

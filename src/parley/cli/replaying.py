@@ -1,0 +1,114 @@
+"""Replays a recording through the provider of its wire, over a real local server. Knows no wire by name."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from parley.cli.asking import whole_reply
+from parley.cli.documents import print_json, reply_document
+from parley.cli.terminal import one_line
+from parley.cli.views import answer_view
+from parley.contract.errors import InvalidRequestError, UnknownProviderError
+from parley.contract.events import ResponseFinished
+from parley.contract.messages import Message
+from parley.contract.options import Options
+from parley.contract.request import ChatRequest
+from parley.registry.discovery import Candidate, built_in_candidates
+from parley.registry.loading import Registry
+from parley.testing import replay
+from parley.testing.recordings import Recording, load_recording
+
+if TYPE_CHECKING:
+    from parley.cli.views import AnswerView
+    from parley.contract.response import ChatResponse
+    from parley.guard.guarded import GuardedProvider
+
+KEY = "replayed"
+
+
+def read(file: Path) -> Recording:
+    """The recording in a file. Raises InvalidRequestError where there is none."""
+    try:
+        return load_recording(file)
+    except OSError as error:
+        raise InvalidRequestError(f"{file} cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        raise InvalidRequestError(f"{file} is not a recording: {error}") from error
+
+
+def reader_of(recording: Recording, chosen: str | None) -> str:
+    """Who reads the recording: the one chosen, else of those that speak its wire the one that it, or the wire, is named after."""
+    if chosen is not None:
+        return Registry.from_environment().describe(chosen).name
+    family = recording.wire_family.replace("-", "_")
+    speakers = [candidate.name for candidate in built_in_candidates() if f"{_wire_of(candidate)}_".startswith(f"{family}_")]
+    for label in (recording.provider, recording.wire_family):
+        if namesakes := [name for name in speakers if f"{label}-".startswith(f"{name}-")]:
+            return max(namesakes, key=len)
+    if speakers:
+        return speakers[0]
+    raise UnknownProviderError(f"no provider reads the wire {recording.wire_family!r} of this recording; name one with -p")
+
+
+def _wire_of(candidate: Candidate) -> str | None:
+    """The name of a dialect's wire; None for what is no dialect."""
+    wire = getattr(getattr(candidate.load(), "provider", None), "wire", None)
+    return getattr(wire, "name", None)
+
+
+def show(recording: Recording, reader: str, *, port: int, as_json: bool) -> None:
+    """Print what the provider makes of the recording. Raises the typed error that it stands for."""
+    view = None if as_json else answer_view(waiting_for=reader)
+    reply = asyncio.run(_replayed(recording, reader, port=port, view=view))
+    if as_json:
+        print_json(reply_document(reply))
+
+
+async def _replayed(recording: Recording, reader: str, *, port: int, view: AnswerView | None) -> ChatResponse:
+    async with replay.ReplayServer(recording, port=port) as server:
+        provider = Registry.from_environment().load(reader, {"endpoint": server.url, "api_key": KEY})
+        async with provider:
+            if view is None:
+                return await _read(provider, recording, None)
+            async with view:
+                return await _read(provider, recording, view)
+
+
+async def _read(provider: GuardedProvider, recording: Recording, view: AnswerView | None) -> ChatResponse:
+    request = ChatRequest(messages=[Message(role="user", content="replay")], options=Options(model=recording.model or None))
+    if recording.streaming:
+        async for event in provider.stream(request, attempts=1):
+            if view is not None:
+                view.show(event)
+            if isinstance(event, ResponseFinished):
+                return event.response
+    reply = await provider.generate(request, attempts=1)
+    if view is not None:
+        for event in whole_reply(reply):
+            view.show(event)
+    return reply
+
+
+def serve(recording: Recording, reader: str, *, port: int) -> None:
+    """Serve the recording until interrupted; say which variables point a program to it."""
+    fields = {field.name: field.variables[0] for field in Registry.from_environment().describe(reader).fields}
+
+    def ready(server: replay.ReplayServer) -> None:
+        whole = "" if recording.streaming else " --no-stream"
+        target = one_line(f"{reader}/{recording.model}" if recording.model else reader)
+        sys.stdout.write(
+            f"{recording.file} is served at {server.url} until Ctrl-C. In another terminal:\n\n"
+            f"  export {fields['endpoint']}={server.url} {fields['api_key']}={KEY}\n"
+            f"  parley chat -p {target}{whole} Hi\n"
+        )
+        sys.stdout.flush()
+
+    try:
+        replay.serve(recording, port=port, ready=ready)
+    except OSError as error:
+        raise InvalidRequestError(f"port {port} cannot be used: {error.strerror}; choose another with --port") from error
