@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.gemini_generate import GeminiGenerate
+    from parley.wire.history import ToolIds, short_id
     from parley.wire.model_rules import ModelRule
     from parley.wire.openai_chat import OpenAIChat
 
@@ -99,6 +100,7 @@ _NAMES = {
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
     "parley.wire.gemini_generate": "GeminiGenerate",
+    "parley.wire.history": "ToolIds short_id",
     "parley.wire.model_rules": "ModelRule",
     "parley.wire.openai_chat": "OpenAIChat",
 }
@@ -183,6 +185,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolCallEnded",
     "ToolCallStarted",
+    "ToolIds",
     "ToolResult",
     "TransportError",
     "UnknownModelError",
@@ -192,6 +195,7 @@ __all__ = [
     "UsageReport",
     "UsageReported",
     "WarningRaised",
+    "short_id",
 ]
 
 

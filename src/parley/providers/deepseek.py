@@ -18,8 +18,10 @@ provider = Dialect(
     label="DeepSeek",
     description="DeepSeek's own models, with and without thinking",
     config=DeepSeekConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens"),
-    capabilities=Capabilities(tools=True, images=False, files=False, top_k=False, embeddings=False),
+    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=()),
+    capabilities=Capabilities(
+        tools=True, response_format=True, structured_output="prompt", images=False, files=False, top_k=False, embeddings=False
+    ),
     models=[
         Model("deepseek-v4-flash", label="DeepSeek V4 Flash", description="Fast, long context, tools", context_tokens=1_000_000),
         Model("deepseek-v4-pro", label="DeepSeek V4 Pro", description="Most capable, long context, tools", context_tokens=1_000_000),

@@ -23,8 +23,8 @@ provider = Dialect(
     models=[
         Model("openai/gpt-oss-120b", label="GPT-OSS 120B", description="Open reasoning model of OpenAI", context_tokens=131_072),
         Model("openai/gpt-oss-20b", label="GPT-OSS 20B", description="Its small sibling", context_tokens=131_072),
-        Model("llama-3.3-70b-versatile", label="Llama 3.3 70B", description="General use, tools", context_tokens=131_072),
-        Model("llama-3.1-8b-instant", label="Llama 3.1 8B", description="Fastest and cheapest", context_tokens=131_072),
+        Model("llama-3.3-70b-versatile", "Llama 3.3 70B", "General use, tools", 131_072, Capabilities(structured_output="tool")),
+        Model("llama-3.1-8b-instant", "Llama 3.1 8B", "Fastest and cheapest", 131_072, Capabilities(structured_output="tool")),
         Model("qwen/qwen3-32b", label="Qwen3 32B", description="Reasoning on request", context_tokens=131_072),
     ],
     docs_url="https://console.groq.com/docs/models",

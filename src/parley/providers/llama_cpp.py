@@ -18,7 +18,7 @@ provider = Dialect(
     label="llama.cpp",
     description="A GGUF model on your own machine, served by llama-server",
     config=LlamaCppConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
     capabilities=Capabilities(streaming=True, temperature=True, top_p=True, top_k=True, seed=True),
     docs_url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
     local=True,

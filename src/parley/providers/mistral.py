@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, ModelRule, OpenAIChat, Setting, ToolIds, short_id
 
 
 class MistralConfig(Config):
@@ -13,12 +13,25 @@ class MistralConfig(Config):
     endpoint: str = "https://api.mistral.ai/v1"
 
 
+class MistralChat(OpenAIChat, frozen=True):
+    """Mistral refuses tool ids that are not nine letters and digits, with 400."""
+
+    def tool_ids(self) -> ToolIds:
+        """Foreign ids become such; Mistral's own stay."""
+        return ToolIds(r"[A-Za-z0-9]{9}", short_id)
+
+
 provider = Dialect(
     name="mistral",
     label="Mistral AI",
     description="Mistral's own models, hosted in Europe",
     config=MistralConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    wire=MistralChat(
+        max_tokens_field="max_tokens",
+        stream_usage=False,  # usage comes unasked, and unknown fields are refused with 422
+        reasoning_field="thinking",
+        rules=[ModelRule(match="*", rename={"seed": "random_seed"})],
+    ),
     capabilities=Capabilities(tools=True, tool_choice=True, structured_output="native", top_k=False),
     models=[
         Model("mistral-large-latest", label="Mistral Large", description="Most capable", context_tokens=262_144),

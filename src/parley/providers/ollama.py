@@ -9,7 +9,7 @@ from parley.provider import Capabilities, Config, Dialect, OpenAIChat, Setting
 def base_url(host: str) -> str:
     """OLLAMA_HOST is written for the server: `0.0.0.0`, `:11434` or `host:port` mean a place where it listens."""
     parts = urlsplit(host if "://" in host else f"http://{host}")
-    place = parts.netloc.removeprefix("0.0.0.0")
+    place = parts.netloc.removeprefix("0.0.0.0")  # noqa: S104  # nothing is bound here: it is what a server was told
     place = f"127.0.0.1{place}" if place.startswith(":") or not place else place
     place = place if ":" in place.rpartition("]")[2] or parts.scheme == "https" else f"{place}:11434"
     return f"{parts.scheme}://{place}{parts.path.rstrip('/') or '/v1'}"
@@ -31,7 +31,7 @@ provider = Dialect(
     label="Ollama",
     description="Open models on your own machine",
     config=OllamaConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens"),
+    wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
     capabilities=Capabilities(streaming=True, image_urls=False, files=False, tool_choice=False),
     docs_url="https://ollama.com/library",
     local=True,

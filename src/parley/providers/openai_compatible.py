@@ -11,7 +11,8 @@ class OpenAICompatibleConfig(Config):
     """OPENAI_COMPATIBLE_ENDPOINT, OPENAI_COMPATIBLE_MODEL, and OPENAI_COMPATIBLE_API_KEY where the server wants one."""
 
     api_key: Annotated[str, Setting("the server's key, if it wants one", secret=True)] = ""
-    endpoint: Annotated[str, Setting("base URL with its version prefix", example="http://127.0.0.1:8000/v1")]
+    # Without a default: only the operator knows where the server is.
+    endpoint: Annotated[str, Setting("base URL with its version prefix", example="http://127.0.0.1:8000/v1")]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 provider = Dialect(

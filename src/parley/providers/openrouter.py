@@ -18,8 +18,8 @@ provider = Dialect(
     label="OpenRouter",
     description="Models of many vendors through one key",
     config=OpenRouterConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens"),
-    capabilities=Capabilities(streaming=True),
+    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning", effort_field="reasoning"),
+    capabilities=Capabilities(streaming=True, cache_markers=True),
     models=[
         Model("anthropic/claude-sonnet-4.6", label="Claude Sonnet 4.6", description="Anthropic's, balanced"),
         Model("anthropic/claude-haiku-4.5", label="Claude Haiku 4.5", description="Anthropic's, fast", context_tokens=200_000),
@@ -33,6 +33,6 @@ provider = Dialect(
         ExtraOption(name="models", type=list[str], description="models to try after the first"),
         ExtraOption(name="plugins", type=list[dict[str, Any]], description="web search, file parsing"),
         ExtraOption(name="transforms", type=list[str], description="how long prompts are shortened"),
-        ExtraOption(name="reasoning", type=dict[str, Any], description="effort, or a budget in tokens"),
+        ExtraOption(name="reasoning", type=dict[str, Any], description="a budget in tokens, where an effort is not enough"),
     ],
 )

@@ -13,6 +13,7 @@ from parley.contract.config import ConfigField
 from parley.contract.options import Timeouts
 from parley.transport.settings import ConnectionSettings, header_problem, setting_problems
 
+_KEY_PARAMETERS = re.compile(r"(?i)(?:^|&)(?:api[-_]?key|key|token|access_token|sig|signature)=")
 _VENDOR_PATHS = re.compile(r"(/chat/completions|/completions|/messages|/responses|/embeddings|/models|:\w*[gG]enerateContent)/?$")
 
 
@@ -51,8 +52,10 @@ def endpoint_problem(value: str) -> str | None:
     if problem := url_problem(value):
         return problem
     parts = urlsplit(value)
-    if parts.query or parts.fragment or value.endswith(("?", "#")):
-        return "contains a ? or # part; give the base URL alone, like https://api.example.com/v1"
+    if "#" in value:
+        return "contains a # part; give the base URL alone, like https://api.example.com/v1"
+    if _KEY_PARAMETERS.search(parts.query):
+        return "contains a key in its query; put the key in api_key instead"
     if match := _VENDOR_PATHS.search(parts.path):
         return f'ends with "{match[1]}"; give the base URL alone: that path is added to it'
     if "//" in parts.path:

@@ -138,7 +138,11 @@ def _checked(config_field: ConfigField, value: Any, *, path: str, problems: list
     if converted is INVALID:
         return INVALID
     if config_field.setting.normalize is not None:
-        converted = config_field.setting.normalize(converted)
+        try:
+            converted = config_field.setting.normalize(converted)
+        except ValueError:
+            problems.append(FieldProblem(path=path, message=f"cannot be read; for example {config_field.setting.example}"))
+            return INVALID
     if problem := setting_problem(config_field, converted):
         problems.append(FieldProblem(path=path, message=problem))
         return INVALID

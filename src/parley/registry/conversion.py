@@ -102,7 +102,8 @@ def _from_text(value: str, hint: Any) -> Any:
 def _expected(hint: Any) -> str:
     origin = get_origin(hint)
     if origin is Literal:
-        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(hint))
+        choices = [f'"{choice}"' for choice in get_args(hint)]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if _is_struct(hint):
         return f"a table of {', '.join(hint.__struct_fields__)}"
     return _WORDS.get(origin or hint, "another type")
@@ -111,7 +112,8 @@ def _expected(hint: Any) -> str:
 def _received(value: Any, hint: Any) -> str:
     """What came instead, by kind and never by value: it may be a secret."""
     if get_origin(hint) is Literal:
-        return f".{did_you_mean(value, [str(choice) for choice in get_args(hint)])}" if isinstance(value, str) else ""
+        hint = did_you_mean(value, [str(choice) for choice in get_args(hint)]) if isinstance(value, str) else ""
+        return f".{hint}" if hint else ""
     if isinstance(value, str) and (_expected(hint).startswith("a table") or get_origin(hint) in {list, dict}):
         return ', written as JSON, for example {"name": "value"}' if get_origin(hint) is not list else ', for example ["one", "two"]'
     return f", not {_WORDS.get(type(value), type(value).__name__)}"

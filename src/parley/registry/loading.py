@@ -23,7 +23,7 @@ from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Ro
 from parley.registry.definition import Definition, UnusableProviderError, define
 from parley.registry.description import ProviderDescription, Status, describe_fields, variables
 from parley.registry.discovery import BUILT_IN
-from parley.registry.environment import Environment
+from parley.registry.environment import Environment, Found
 from parley.registry.instances import DEMO, Index, Instance, build_index, provider_directories
 from parley.telemetry import register_secrets, scrub
 
@@ -96,7 +96,7 @@ class Registry:
             raise _unusable(instance, definition, configured, self.environment)
         register_secrets([*configured.config.secrets(), *configured.keys])
         try:
-            return guard(definition.create(configured.config, _redeclared(instance, definition)))
+            return guard(definition.create(configured.config, _redeclared(instance, definition)), name=name)
         except (ParleyError, KeyboardInterrupt):
             raise
         except Exception as error:
@@ -169,15 +169,23 @@ class Registry:
         return self._is_configured(self._instance(name))
 
     @property
+    def chosen_default(self) -> Found | None:
+        """The default that the operator wrote down, and where: PARLEY_DEFAULT over `default` in `parley.toml`."""
+        if found := self.environment.find([DEFAULT_VARIABLE]):
+            return found
+        if not self.file.default or self.file.path is None:
+            return None
+        return Found(self.file.default, f"{self.file.path.name}: default", self.file.path.name)
+
+    @property
     def default(self) -> str:
         """What answers where a request names no model: `provider/model`, a provider, or a route.
 
         The operator's choice; else the first configured provider that is ready; the demo only where none is configured at all.
         Raises ConfigurationError where nothing can answer.
         """
-        chosen = self.environment.get(DEFAULT_VARIABLE) or self.file.default
-        if chosen:
-            return chosen
+        if self.chosen_default is not None:
+            return self.chosen_default.value
         configured = [name for name in self.names() if name != DEMO and self.is_configured(name)]
         for name in configured:
             if self.describe(name).status == "ready":

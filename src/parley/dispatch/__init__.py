@@ -1,0 +1,1 @@
+"""How a request finds its answer: which provider a model's name means. Knows no wire and no vendor."""

@@ -1,0 +1,165 @@
+"""The library's Client: all configured providers behind one object, a model's name for each request. Knows no wire and no vendor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias, TypedDict, Unpack, cast
+
+from msgspec import structs
+
+from parley.contract.errors import CallerError, ConfigurationError, FieldProblem, ParleyError, UnsupportedFeatureError
+from parley.contract.events import Event
+from parley.contract.messages import Message
+from parley.contract.options import Options
+from parley.contract.response import ChatResponse, ConnectionStatus
+from parley.dispatch.resolution import resolve_model
+from parley.guard.guarded import GuardedProvider
+from parley.guard.preflight import read_request
+from parley.registry.description import ProviderDescription
+from parley.registry.loading import Registry
+
+MAX_REMEMBERED_MODELS = 1000
+
+Messages: TypeAlias = str | Sequence[Message | Mapping[str, Any]]
+"""A whole conversation, or the text of a single user's message."""
+
+
+class Callbacks(TypedDict, total=False):
+    """Plain or async callables: `on_token(text)`, `on_done(reply)`, `on_error(error)`; exactly one of the last two is called, once."""
+
+    on_token: Callable[[str], Awaitable[None] | None] | None
+    on_done: Callable[[ChatResponse], Awaitable[None] | None] | None
+    on_error: Callable[[ParleyError], Awaitable[None] | None] | None
+
+
+class RequestFields(TypedDict, total=False):
+    """What a request may say beyond messages, prompt and options; see ChatRequest."""
+
+    session_id: str | None
+    user_id: str | None
+    strict_options: bool
+
+
+class Client:
+    """Answers from any provider, by the model's name. Serves concurrent calls; close it, or use it as an async context manager.
+
+    A model is named `provider/model`, by its id alone where a configured provider lists it, by a provider's name for that
+    provider's default, or by "" for the default of all.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._resolved: dict[str, tuple[str, str]] = {}
+
+    @classmethod
+    def from_config(
+        cls, path: Path | str | None = None, *, environ: Mapping[str, str] | None = None, directory: Path | str | None = None
+    ) -> Client:
+        """A client for what `parley.toml`, `.env` and the environment configure.
+
+        `path` names another file than ./parley.toml; `environ` and `directory` stand for the process's variables and working
+        directory. Raises ConfigurationError with every problem at once.
+        """
+        registry = Registry.from_environment(path, environ=environ, directory=directory)
+        registry.check()
+        client = cls(registry)
+        client._check_default()
+        return client
+
+    @property
+    def registry(self) -> Registry:
+        """The providers and their configuration."""
+        return self._registry
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every provider. The client can be used again afterwards."""
+        await self._registry.aclose()
+
+    def resolve(self, model: str = "") -> tuple[str, str]:
+        """The provider and the model that a name means. Raises UnknownProviderError or UnknownModelError with a did-you-mean."""
+        found = self._resolved.get(model)
+        if found is None:
+            found = resolve_model(self._registry, model)
+            if len(self._resolved) < MAX_REMEMBERED_MODELS:
+                self._resolved[model] = found
+        return found
+
+    async def chat(
+        self,
+        model: str = "",
+        messages: Messages = (),
+        *,
+        system_prompt: str | None = None,
+        options: Options | Mapping[str, Any] | None = None,
+        **callbacks: Unpack[Callbacks],
+    ) -> ChatResponse:
+        """One whole answer. With callbacks it is streamed to them, else asked for in one piece."""
+        provider, asked = self._target(model, options)
+        conversation = cast("Any", _conversation(messages))
+        if any(callback is not None for callback in callbacks.values()):
+            return await provider.stream_response(
+                messages=conversation, system_prompt=system_prompt, options=cast("Any", asked), **cast("Any", callbacks)
+            )
+        return await provider.generate_response(messages=conversation, system_prompt=system_prompt, options=cast("Any", asked))
+
+    def stream(
+        self,
+        model: str = "",
+        messages: Messages = (),
+        *,
+        system_prompt: str | None = None,
+        options: Options | Mapping[str, Any] | None = None,
+        **fields: Unpack[RequestFields],
+    ) -> AsyncIterator[Event]:
+        """The answer as events, the last of them ResponseFinished with the whole reply. Leaving the iterator ends the request."""
+        provider, asked = self._target(model, options)
+        request = read_request(_conversation(messages), system_prompt=system_prompt, options=asked)
+        return provider.stream(structs.replace(request, **fields) if fields else request)
+
+    def providers(self) -> list[ProviderDescription]:
+        """Every provider with its state, its models, and what configures it."""
+        return self._registry.descriptions()
+
+    async def test(self, name: str) -> ConnectionStatus:
+        """Whether a provider can be reached and accepts its configuration; a fault is told in words, not raised."""
+        try:
+            provider = self._registry.get(name)
+        except ParleyError as error:
+            return ConnectionStatus(success=False, provider=name, error=error.message)
+        return await provider.test_connection()
+
+    def _target(self, model: str, options: Options | Mapping[str, Any] | None) -> tuple[GuardedProvider, Options | Mapping[str, Any]]:
+        """The provider, and the options with its model in them."""
+        in_options = options.model if isinstance(options, Options) else options.get("model") if isinstance(options, Mapping) else None
+        name, provider_model = self.resolve(model or in_options or "")
+        provider = self._registry.get(name)
+        if isinstance(options, Options):
+            return provider, structs.replace(options, model=provider_model or None)
+        if options is None:
+            return provider, Options(model=provider_model or None)
+        return provider, {**options, "model": provider_model or None}
+
+    def _check_default(self) -> None:
+        """A default that means nothing is told at start-up, not at the first request."""
+        chosen = self._registry.chosen_default
+        if chosen is None:
+            return
+        try:
+            self.resolve(chosen.value)
+        except UnsupportedFeatureError:
+            return  # A route, which is refused when it is called.
+        except CallerError as error:
+            problem = FieldProblem(path=chosen.variable, message=error.message)
+            raise ConfigurationError(f"{chosen.variable}: {error.message}", fields=[problem]) from error
+
+
+def _conversation(messages: Messages) -> Sequence[Message | Mapping[str, Any]]:
+    return [Message(role="user", content=messages)] if isinstance(messages, str) else messages

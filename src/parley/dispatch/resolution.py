@@ -1,0 +1,44 @@
+"""Which provider and which of its models a name means. Sends nothing and makes no provider."""
+
+from __future__ import annotations
+
+from parley.contract.errors import FieldProblem, UnknownModelError, UnknownProviderError, UnsupportedFeatureError
+from parley.guard.suggestions import did_you_mean
+from parley.registry.loading import Registry
+
+
+def resolve_model(registry: Registry, model: str) -> tuple[str, str]:
+    """The provider's name and its model ("" where the provider has none set).
+
+    A route's name is that route. Else the name is split at its first "/" where the left side is a provider (which may stand
+    alone for its own default). Else it is a model id: the first provider that lists it, in the order of `Registry.names`, those
+    that are configured before the others. Empty means the default. Raises UnknownProviderError or UnknownModelError.
+    """
+    model = model or registry.default
+    if any(route.name == model for route in registry.routes):
+        raise UnsupportedFeatureError(
+            f'"{model}" is a route; routes are parsed but not served by this version. Name one of its targets instead', model=model
+        )
+    names = registry.names()
+    left, separator, right = model.partition("/")
+    if left in names:
+        if separator and not right:
+            raise _unknown_model(model, f'"{model}" names a provider and no model; write {left} or {left}/<model>.')
+        return left, right or registry.default_model(left)
+    offering = [name for name in names if any(listed.id == model for listed in registry.models(name))]
+    if offering:
+        return next((name for name in offering if registry.is_configured(name)), offering[0]), model
+    if separator and (hint := did_you_mean(left, names)):
+        problem = f'no provider is called "{left}".{hint}'
+        raise UnknownProviderError(problem, provider=left, model=model, fields=[FieldProblem(path="model", message=problem)])
+    known = [*names, *(route.name for route in registry.routes), *(listed.id for name in names for listed in registry.models(name))]
+    hint = did_you_mean(model, known)
+    raise _unknown_model(
+        model,
+        f'"{model}" is neither a route, nor provider/model, nor a model that a provider lists.{hint}'
+        " A model that no list knows is written with its provider, for example openai/gpt-5-mini.",
+    )
+
+
+def _unknown_model(model: str, message: str) -> UnknownModelError:
+    return UnknownModelError(message, model=model, fields=[FieldProblem(path="model", message=message)])
