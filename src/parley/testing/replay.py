@@ -63,7 +63,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     ends with the connection. After `send_bytes` bytes of the body (None = all) comes the `ending`: "end" as HTTP wants it, "close"
     without it, "reset" as a TCP reset, "stall" by silence until the client goes. `silent_before_head` never answers at all, and
     with the ending "close" or "reset" ends the connection before a head.
-    `gap_seconds` waits before each piece. `interim_heads` are raw bytes sent before the head (100 Continue).
+    `gap_seconds` waits before each piece. `interim_heads` are raw bytes sent before all else (100 Continue, half a head).
     """
 
     status: int = 200
@@ -119,13 +119,13 @@ class ReplayServer:
     ) -> None:
         if not answers:
             raise ValueError("ReplayServer needs at least one recording or Answer")
-        self._answers = [answer_of(answer, pieces=pieces) if isinstance(answer, Recording) else answer for answer in answers]
+        self.answer_with(*answers, pieces=pieces)
         self._host = host
         self._port = port
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._handlers: set[asyncio.Task[None]] = set()
-        self._answered = 0
+        self._writers: set[asyncio.StreamWriter] = set()
         self._disconnects = 0
         self._changed = asyncio.Condition()
         self.requests: list[ReceivedRequest] = []
@@ -158,6 +158,17 @@ class ReplayServer:
         """How many connections are open now, idle ones included."""
         return len(self._handlers)
 
+    def answer_with(self, *answers: Recording | Answer, pieces: Pieces | None = None) -> None:
+        """From now on answer with these."""
+        self._answers = [answer_of(answer, pieces=pieces) if isinstance(answer, Recording) else answer for answer in answers]
+        self._answered = 0
+
+    async def push(self, data: bytes) -> None:
+        """Send bytes that nobody asked for on every open connection."""
+        for writer in self._writers:
+            writer.write(data)
+            await writer.drain()
+
     async def requested(self, count: int = 1) -> ReceivedRequest:
         """Wait until so many requests have come, and give the last of them. Raises TimeoutError after ten seconds."""
         await self._wait(lambda: len(self.requests) >= count)
@@ -179,6 +190,7 @@ class ReplayServer:
         task = asyncio.current_task()
         if task is not None:
             self._handlers.add(task)
+        self._writers.add(writer)
         number = self.connections
         self.connections += 1
         try:
@@ -198,6 +210,7 @@ class ReplayServer:
         finally:
             if task is not None:
                 self._handlers.discard(task)
+            self._writers.discard(writer)
             writer.close()
             with suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
@@ -234,8 +247,9 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
 
 async def _send(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Send the answer; whether the connection may serve another request. Raises ConnectionError where the client goes meanwhile."""
+    writer.write(answer.interim_heads)
     if not answer.silent_before_head:
-        writer.write(answer.interim_heads + _head(answer))
+        writer.write(_head(answer))
         await _send_body(answer, reader, writer)
     if answer.ending == "stall":
         await reader.read(1)
@@ -275,6 +289,7 @@ async def _send_body(answer: Answer, reader: asyncio.StreamReader, writer: async
     finally:
         if leaving is not None:
             leaving.cancel()
+            await asyncio.wait({leaving})
     if chunked and answer.ending == "end":
         writer.write(b"0\r\n\r\n")
         await writer.drain()

@@ -17,10 +17,11 @@ def connect_error(cause: OSError, *, place: str, proxy: bool = False) -> Connect
     if isinstance(cause, socket.gaierror):
         message = f"the name of {whom} was not found; check the spelling of the {setting} and the name service"
     elif isinstance(cause, ssl.SSLCertVerificationError):
-        reason = cause.verify_message or "verification failed"
+        reason = getattr(cause, "verify_message", "") or "verification failed"
         message = f"the certificate of {whom} is not trusted ({reason}); if it is signed by your own authority, name its file in ca_file"
     elif isinstance(cause, ssl.SSLError):
-        message = f"{whom} does not speak TLS as expected ({cause.reason or 'handshake failed'}); should the {setting} begin with http://?"
+        reason = getattr(cause, "reason", None) or "handshake failed"
+        message = f"{whom} does not speak TLS as expected ({reason}); should the {setting} begin with http://?"
     elif cause.errno == errno.ECONNREFUSED:
         message = f"nothing listens at {whom} (connection refused); is the server running, and is the {setting} right?"
     elif cause.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
