@@ -93,9 +93,9 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), error_class)
     for pattern, error_class in (
         (
-            r"context (length|window|limit)|exceed.{0,40}context size|maximum (context|prompt|input) (length|size)|prompt is too long|input is too long"
-            r"|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens|too many (input |prompt )?tokens"
-            r"|reduce (the length of|your) (the )?(messages?|prompt)",
+            r"context (length|window|limit)|exceed.{0,40}context size|maximum (context|prompt|input) (length|size)|prompt is too long"
+            r"|input is too long|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens"
+            r"|too many (input |prompt )?tokens|reduce (the length of|your) (the )?(messages?|prompt)",
             ContextLengthError,
         ),
         (

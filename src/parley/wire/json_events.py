@@ -59,9 +59,9 @@ class JsonEvents:
         """The event's object, or the warning that stands for it. Raises ProtocolError for the fourth broken event, or the first
         where `strict` (a tool call or structured output is being received, which a gap would corrupt).
         """
-        value = decode_object(data)
-        if value is not None:
-            return value
+        value = decode_json(data)
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
         self._invalid += 1
         if strict:
             raise ProtocolError("the provider sent an event that is not valid JSON inside a tool call or structured output")

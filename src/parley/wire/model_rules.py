@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from parley.contract.errors import UnsupportedFeatureError
 from parley.wire.history import EncodingWarnings
 
 
@@ -25,8 +26,13 @@ class ModelRule(Struct, frozen=True, kw_only=True):
     when: Mapping[str, Sequence[Any]] = {}
 
 
-def apply_model_rules(rules: Sequence[ModelRule], model: str, *, body: dict[str, Any], warnings: EncodingWarnings) -> None:
-    """Change `body` as the rules for this model say; each field dropped is named in a warning."""
+def apply_model_rules(
+    rules: Sequence[ModelRule], model: str, *, body: dict[str, Any], warnings: EncodingWarnings, strict: bool = False
+) -> None:
+    """Change `body` as the rules for this model say; each field dropped is named in a warning.
+
+    Raises UnsupportedFeatureError where `strict` (the request's `strict_options`) forbids to drop it.
+    """
     name = model.rsplit("/", 1)[-1].lower()
     for rule in rules:
         if not fnmatchcase(name, rule.match) or any(fnmatchcase(name, pattern) for pattern in rule.unless):
@@ -38,5 +44,9 @@ def apply_model_rules(rules: Sequence[ModelRule], model: str, *, body: dict[str,
                 body.setdefault(renamed, body.pop(field))
         for field in rule.drop:
             if field in body:
+                if strict:
+                    raise UnsupportedFeatureError(
+                        f"{model} does not take {field}; leave it out or allow options to be dropped", model=model
+                    )
                 del body[field]
                 warnings.add(f"{field}_dropped", f"{model} does not take {field}; it was left out")

@@ -75,7 +75,7 @@ class OpenAIChat(Struct, frozen=True, kw_only=True):
         """See parley.contract.codec.Codec."""
         warnings = EncodingWarnings()
         body = write_body(self, request, target=target, stream=stream, warnings=warnings)
-        apply_model_rules(self.rules, target.model, body=body, warnings=warnings)
+        apply_model_rules(self.rules, target.model, body=body, warnings=warnings, strict=request.strict_options)
         body = self.finish_body(body, request, target=target)
         accept = "text/event-stream" if stream else "application/json"
         return HttpRequest(

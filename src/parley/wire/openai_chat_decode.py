@@ -40,7 +40,6 @@ from parley.wire.structured_output import structured_tool_name
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
 
 MAX_CITATIONS = 4096
-_KEPT_PREFIX_BYTES = 2048
 _END = b"[DONE]"
 
 
@@ -66,12 +65,6 @@ class OpenAIChatDecoder(ReplyDecoder):
         self._finish_reason: str | None = None
         self._extra_content: Any = None
         self._done = False
-        self._prefix = b""
-
-    def _take(self, data: bytes, events: list[Event]) -> None:
-        if not self._started and len(self._prefix) < _KEPT_PREFIX_BYTES:
-            self._prefix += data[:_KEPT_PREFIX_BYTES]
-        super()._take(data, events)
 
     def _take_rest(self, events: list[Event]) -> None:
         """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
@@ -87,8 +80,8 @@ class OpenAIChatDecoder(ReplyDecoder):
             return
         if event.data == _END:
             self._done = True
-            return
-        super()._read_event(event, events)
+        else:
+            super()._read_event(event, events)
 
     def _inside_call(self) -> bool:
         return self._finish_reason is None and self._calls.open
@@ -101,15 +94,15 @@ class OpenAIChatDecoder(ReplyDecoder):
             self._name(value, events)
         if choices:
             for choice in list_of(choices):
-                first = object_of(choice)
-                if first and not first.get("index"):
-                    self._read_choice(first, events)
+                # `__class__` and not object_of(): this is the token path.
+                if choice.__class__ is dict and not choice.get("index"):
+                    self._read_choice(choice, events)
                     break
         elif self._document is not None:
             raise ProtocolError(
                 f"{self._head.provider or 'the provider'} answered with JSON that holds no choices; check that its endpoint is right"
             )
-        usage = value.get("usage") or object_of(value.get("x_groq")).get("usage")
+        usage = value.get("usage") or ("x_groq" in value and object_of(value["x_groq"]).get("usage"))
         if usage:
             self._report_usage(usage, events)
         if "citations" in value or "search_results" in value:
@@ -126,7 +119,6 @@ class OpenAIChatDecoder(ReplyDecoder):
             ResponseStarted(id=reply_id or None, model=model or None, request_id=request_id(headers), rate_limits=rate_limits(headers))
         )
         self._started = True
-        self._prefix = b""
         self._id, self._model = self._id or reply_id, self._model or model
         self._calls.seed = self._id
 
@@ -135,11 +127,11 @@ class OpenAIChatDecoder(ReplyDecoder):
             raise error_in(self._head, choice)
         # Writer streams under `message`; Perplexity sends both, where a stream's `message` repeats all text so far.
         first, second = ("message", "delta") if self._document is not None else ("delta", "message")
-        delta = choice.get(first)
-        if not isinstance(delta, dict):
-            delta = choice.get(second)
-        if isinstance(delta, dict):
-            self._read_delta(object_of(delta), events)
+        delta: Any = choice.get(first)
+        if delta.__class__ is not dict:
+            delta = object_of(choice.get(second))
+        if delta:
+            self._read_delta(delta, events)
         finish_reason = choice.get("finish_reason") or choice.get("native_finish_reason")
         if isinstance(finish_reason, str) and finish_reason:
             self._finish_reason = finish_reason
@@ -314,8 +306,8 @@ class OpenAIChatDecoder(ReplyDecoder):
         if self._document is not None and not self._started:
             raise self._no_reply()
         if self._document is None and not self._done and self._finish_reason is None:
-            if not self._started and self._prefix and "event-stream" not in self._head.headers.get("content-type", ""):
-                raise ProtocolError(plain_words(self._head, self._prefix))
+            if not self._started and self._parser is not None and self._parser.ignored:
+                raise ProtocolError(plain_words(self._head, self._parser.ignored))
             raise StreamTruncatedError("the stream ended before its finish reason and before [DONE]; the reply may be cut")
         self._end_reasoning(events)
         if self._extra_content:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from parley.contract.errors import ProtocolError
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+MAX_IGNORED_BYTES = 2048
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_KNOWN_FIELDS = frozenset({b"", b"id", b"retry"})
 
 
 class SseEvent(Struct, frozen=True):
@@ -23,9 +25,10 @@ class SseEvent(Struct, frozen=True):
 class SseParser:
     """Feed it bytes, take events. Two departures from the standard, both seen at vendors: an `error:` line and a bare line of JSON are
     events of their own instead of being ignored, and an event that the end of the stream cuts off before its blank line still counts.
+    `ignored` holds the beginning of what is no event stream at all, so that a caller can say what came instead.
     """
 
-    __slots__ = ("_after_carriage_return", "_at_start", "_data", "_event", "_event_bytes", "_max_event_bytes", "_tail")
+    __slots__ = ("_after_carriage_return", "_at_start", "_data", "_event", "_event_bytes", "_max_event_bytes", "_tail", "ignored")
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
@@ -35,9 +38,25 @@ class SseParser:
         self._event = ""
         self._data: list[bytes] = []
         self._event_bytes = 0
+        self.ignored = b""
 
     def feed(self, data: bytes) -> list[SseEvent]:
         """The events that these bytes complete. Raises ProtocolError where one event is larger than the bound."""
+        events: list[SseEvent] = []
+        for line in self._lines(data):
+            if not line:
+                if self._data or self._event:
+                    self._dispatch(events)
+            elif line.startswith(b"data: "):
+                self._add_data(line, 6)
+            else:
+                self._read_line(line, events)
+        if self._tail:
+            self._check_size(len(self._tail))
+        return events
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        """The lines that these bytes complete; what follows the last line end waits."""
         if self._after_carriage_return and data:
             self._after_carriage_return = False
             if data[:1] == b"\n":
@@ -47,21 +66,13 @@ class SseParser:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if b"\n" not in data:
             self._tail += data
-            self._check_size(len(self._tail))
             return []
         if self._tail:
             data = bytes(self._tail) + data
             self._tail.clear()
         lines = data.split(b"\n")
         self._tail += lines.pop()
-        events: list[SseEvent] = []
-        for line in lines:
-            if line:
-                self._read_line(line, events)
-            elif self._data or self._event:
-                self._dispatch(events)
-        self._check_size(len(self._tail))
-        return events
+        return lines
 
     def close(self) -> list[SseEvent]:
         """The event that the end of the stream completes, if any."""
@@ -73,19 +84,13 @@ class SseParser:
         return events
 
     def _read_line(self, line: bytes, events: list[SseEvent]) -> None:
-        self._check_size(len(line))
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
-        if line.startswith(b"data: "):
-            self._data.append(line[6:])
-            self._event_bytes += len(line)
-            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-            self._event_bytes += len(line)
+            self._add_data(line, len(line) - len(value))
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
         elif name == b"error":
@@ -94,6 +99,14 @@ class SseParser:
         elif line.startswith(b"{"):
             self._dispatch(events)
             events.append(SseEvent("", line))
+        elif name not in _KNOWN_FIELDS and len(self.ignored) < MAX_IGNORED_BYTES:
+            self.ignored += line[:MAX_IGNORED_BYTES] + b"\n"
+
+    def _add_data(self, line: bytes, start: int) -> None:
+        self._event_bytes += len(line)
+        if self._event_bytes > self._max_event_bytes:
+            self._check_size(0)
+        self._data.append(line[start:])
 
     def _dispatch(self, events: list[SseEvent]) -> None:
         data = self._data
