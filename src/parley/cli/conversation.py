@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from parley import Client
 from parley.cli.asking import Question, ask
+from parley.cli.notes import who
 from parley.cli.problems import print_problem
 from parley.cli.rendering import MarkdownAnswer
 from parley.cli.terminal import console, harmless
 from parley.contract.errors import ParleyError
-from parley.contract.messages import Message
+from parley.contract.messages import Message, ToolResult
 from parley.contract.response import ChatResponse
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Conversation:
                 self._answer(line, runner)
 
     def _who(self) -> str:
-        return harmless("/".join(name for name in self._client.resolve(self._target) if name))
+        return who(*self._client.resolve(self._target))
 
     def _read(self) -> str:
         """One line; empty after an interrupt. A second interrupt in a row leaves."""
@@ -119,9 +120,17 @@ class Conversation:
         except ParleyError as error:
             print_problem(error)
         if reply is not None and reply.parts:
-            self._messages += [asked, reply.to_message()]
+            self._messages += [asked, reply.to_message(), *self._unanswered(reply)]
         elif question.delivered:
             self._messages += [asked, Message(role="assistant", content=question.delivered)]
+
+    def _unanswered(self, reply: ChatResponse) -> list[Message]:
+        """A result for each tool call, since a conversation cannot go on without: that nobody runs tools here."""
+        if not reply.tool_calls:
+            return []
+        self._note("no tool is run here; the model will be told so")
+        results = [ToolResult(tool_call_id=call.id, content="No tool is available.", is_error=True) for call in reply.tool_calls]
+        return [Message(role="tool", content=list(results))]
 
     def _note(self, text: str) -> None:
         self._output.print(text, style="note")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
-    from parley.cli.checkup import Checkup
+    from parley.cli.checkup import Checked, Checkup, LocalServer
+
+Line: TypeAlias = tuple[str, str]
+"""A mark, which says how it stands, and a text."""
+
+_STYLES = {"✓": "good", "✗": "bad", "!": "doubtful", "·": "note"}
 
 
 def doctor(
@@ -51,7 +56,7 @@ def _write(file: Path, checkup: Checkup) -> None:
 
 
 def _print(checkup: Checkup) -> None:
-    from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     from parley.cli.terminal import console, harmless
@@ -59,63 +64,42 @@ def _print(checkup: Checkup) -> None:
     output = console()
     for title, lines in _sections(checkup):
         output.print(Text(title, style="heading"))
-        for mark, style, line in lines:
-            text = Text.assemble((f"{mark} ", style), (harmless(line), "none" if style != "note" else "note"))
-            output.print(Padding(text, (0, 0, 0, 2)))
+        grid = Table.grid(padding=(0, 1))
+        for mark, line in lines:
+            grid.add_row(Text(f"  {mark}", style=_STYLES[mark]), Text(harmless(line), style="note" if mark == "·" else "none"))
+        output.print(grid)
         output.print()
 
 
-def _sections(checkup: Checkup) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """Title, and lines of mark, style and text."""
-    yield "Parley", [("·", "note", f"{checkup.version}, {checkup.python}, {checkup.platform}")]
+def _sections(checkup: Checkup) -> Iterator[tuple[str, list[Line]]]:
+    yield "Parley", [("·", f"{checkup.version}, {checkup.python}, {checkup.platform}")]
     yield "Configuration", _configuration(checkup)
-    yield (
-        "Providers",
-        [
-            (
-                "✓" if checked.success else "✗",
-                "good" if checked.success else "bad",
-                f"{checked.name}: {checked.message}" + (f" ({checked.latency_ms:.0f} ms)" if checked.latency_ms else ""),
-            )
-            for checked in checkup.providers
-        ]
-        or [("·", "note", "none is set up; set the key of one, as listed below")],
-    )
-    yield (
-        "Local servers",
-        [
-            (
-                "✓" if server.success else "!" if server.listening else "·",
-                _style(server.success, server.listening),
-                _place(server.name, server.endpoint, server.message),
-            )
-            for server in checkup.local_servers
-        ],
-    )
-    yield (
-        "Not set up",
-        [("·", "note", f"{name}: {advice}" if advice else name) for name, advice in checkup.unconfigured.items()],
-    )
+    nobody: list[Line] = [("·", "none is set up; set the key of one that is listed below")]
+    yield "Providers", [_provider_line(checked) for checked in checkup.providers] or nobody
+    yield "Local servers", [_server_line(server) for server in checkup.local_servers]
+    if checkup.unconfigured:
+        yield "Not set up", [("·", f"{name}: {advice}" if advice else name) for name, advice in checkup.unconfigured.items()]
 
 
-def _style(success: bool, listening: bool) -> str:
-    return "good" if success else "doubtful" if listening else "note"
-
-
-def _place(name: str, endpoint: str, message: str) -> str:
-    return f"{name} ({endpoint}): {message}"
-
-
-def _configuration(checkup: Checkup) -> list[tuple[str, str, str]]:
-    lines = [("·", "note", f"read {file}") for file in checkup.files] or [("·", "note", "no .env and no parley.toml here")]
-    lines += [("·", "note", f"{field} ← {origin}") for field, origin in checkup.origins.items()]
-    lines += [("✗", "bad", problem) for problem in checkup.problems]
+def _configuration(checkup: Checkup) -> list[Line]:
+    lines: list[Line] = [("·", f"read {file}") for file in checkup.files] or [("·", "no .env and no parley.toml here")]
+    lines += [("·", f"{field} ← {origin}") for field, origin in checkup.origins.items()]
+    lines += [("✗", problem) for problem in checkup.problems]
     lines += [
-        ("!", "doubtful", f'{place} holds a secret in plain text; put it in a variable and write "env:NAME" here')
-        for place in checkup.literal_secrets
+        ("!", f'{place} holds a secret in plain text; put it in a variable and write "env:NAME" here') for place in checkup.literal_secrets
     ]
-    if checkup.default_problem is not None:
-        lines.append(("✗", "bad", f"default: {checkup.default_problem}"))
+    if checkup.default_problem is None:
+        lines.append(("·", f"answers where nobody is named: {checkup.default}"))
     else:
-        lines.append(("·", "note", f"answers where nobody is named: {checkup.default}"))
+        lines.append(("✗", f"default: {checkup.default_problem}"))
     return lines
+
+
+def _provider_line(checked: Checked) -> Line:
+    took = f" ({checked.latency_ms:.0f} ms)" if checked.latency_ms else ""
+    return "✓" if checked.success else "✗", f"{checked.name}: {checked.message}{took}"
+
+
+def _server_line(server: LocalServer) -> Line:
+    mark = "✓" if server.success else "!" if server.listening else "·"
+    return mark, f"{server.name} ({server.endpoint}): {server.message}"

@@ -39,6 +39,6 @@ def _configure_logging() -> None:
         if content not in {"on", "off"}:
             raise ConfigurationError("LOG_CONTENT must be on or off: whether the contents of messages are logged")
         try:
-            configure((environment.get("LOG_LEVEL") or "warning").strip(), content == "on")
+            configure((environment.get("LOG_LEVEL") or "error").strip(), content == "on")
         except ValueError as error:
             raise ConfigurationError(str(error)) from error

@@ -42,11 +42,15 @@ def closing_notes(response: ChatResponse) -> list[str]:
 
 def footer(response: ChatResponse, *, seconds: float) -> str:
     """One line: model, tokens (≈ where estimated), time."""
-    name = f"{response.provider}/{response.model}" if response.provider != response.model else response.provider
-    parts = [one_line(name, longest=60), _tokens(response.usage), _time(seconds, response.time_to_first_token_ms)]
+    parts = [who(response.provider, response.model), _tokens(response.usage), _time(seconds, response.time_to_first_token_ms)]
     if response.cost is not None:
         parts.append(f"${response.cost:.4f}")
     return " · ".join(parts)
+
+
+def who(provider: str, model: str) -> str:
+    """The provider and its model in one word."""
+    return one_line(f"{provider}/{model}" if model and model != provider else provider, longest=60)
 
 
 def _tokens(usage: Usage) -> str:

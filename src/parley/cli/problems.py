@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from math import ceil
+from typing import Any
 
 from parley.cli.terminal import console, harmless
 from parley.contract.errors import (
@@ -21,9 +22,6 @@ from parley.contract.errors import (
     UnknownProviderError,
 )
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 EXIT_PROVIDER = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -31,7 +29,7 @@ EXIT_INTERRUPTED = 130
 _REMEDIES: dict[type[ParleyError], str] = {
     AuthenticationError: "Check the key: `parley doctor` says which variable it comes from.",
     QuotaExceededError: "Look at the account's credit with the vendor, or use another provider (-p).",
-    ConnectError: "Check the address and whether the server runs: `parley doctor` tries them all.",
+    ConnectError: "`parley doctor` tries every provider, and the local servers.",
     ProviderTimeoutError: "Try again, or another provider (-p); `timeouts` in parley.toml makes it more patient.",
     ContextLengthError: "Make the conversation shorter (/new), or use a model with a larger context.",
     ModelNotFoundError: "Name another model with -m; `parley providers` shows the models.",
@@ -53,7 +51,7 @@ def exit_code(error: ParleyError) -> int:
 def remedy(error: ParleyError) -> str | None:
     """What a person can do about it, where the message does not say it."""
     if error.retry_after is not None:
-        return f"Try again in {error.retry_after:.0f} s."
+        return f"Try again in {ceil(error.retry_after)} s."
     for kind in type(error).__mro__:
         if kind in _REMEDIES:
             return _REMEDIES[kind]
@@ -92,11 +90,13 @@ def problems_shown(*, as_json: bool = False) -> Generator[None]:
         raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
-def print_problem(error: ParleyError, *, to: Console | None = None) -> None:
+def print_problem(error: ParleyError) -> None:
     """Write the error to standard error."""
-    output = to or console(error=True)
+    output = console(error=True)
+    if error.partial is not None and error.partial.parts and output.is_terminal:
+        output.print()
     for style, line in describe(error):
-        output.print(line, style=style, soft_wrap=not output.is_terminal)
+        output.print(line, style=style)
 
 
 def problem_document(error: ParleyError) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from parley.cli.notes import closing_notes, footer, source_lines, tool_line
-from parley.cli.terminal import harmless, one_line
+from parley.cli.terminal import harmless, keys_not_echoed, one_line
 from parley.contract.events import (
     Event,
     PartAdded,
@@ -81,6 +81,7 @@ class MarkdownAnswer:
         self._printed = False
         self._last_was_note = False
         self._working = True
+        self._keys = keys_not_echoed()
         self._live = Live(
             get_renderable=self._unfinished,
             console=console,
@@ -91,6 +92,7 @@ class MarkdownAnswer:
 
     async def __aenter__(self) -> MarkdownAnswer:
         self._started = self._clock()
+        self._keys.__enter__()
         self._live.start()
         self._drawing = asyncio.create_task(self._draw())
         return self
@@ -100,6 +102,7 @@ class MarkdownAnswer:
         self._end_section()
         self._working = False
         self._live.stop()
+        self._keys.__exit__(None, None, None)
 
     async def _draw(self) -> None:
         # Not Rich's own refreshing thread: it races with printing, and lines get lost.

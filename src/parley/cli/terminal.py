@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.theme import Theme
 
+WIDTH_OF_A_FILE = 1000
 # C0 controls become their pictures (␛), C1 controls and DEL the picture of DEL; bidirectional overrides, which make text read other
 # than it is, vanish. Every rule is for one character, so text may arrive in any pieces.
 _HARMLESS: dict[int, str | None] = {
@@ -34,10 +37,33 @@ def one_line(text: str, *, longest: int = 200) -> str:
 
 
 def console(*, error: bool = False) -> Console:
-    """A console on today's standard output (or error), with the calm theme."""
+    """A console on today's standard output (or error), with the calm theme. Into a pipe or a file it does not break lines."""
     from rich.console import Console
 
-    return Console(file=sys.stderr if error else sys.stdout, theme=_theme(), highlight=False, emoji=False, markup=False)
+    file = sys.stderr if error else sys.stdout
+    width = None if file.isatty() else WIDTH_OF_A_FILE
+    return Console(file=file, width=width, theme=_theme(), highlight=False, emoji=False, markup=False)
+
+
+@contextmanager
+def keys_not_echoed() -> Generator[None]:
+    """While something is drawn, what is typed (^C too) must not be written into it; it is read afterwards."""
+    try:
+        import termios
+    except ImportError:  # no such terminal on this system
+        yield
+        return
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = [*before]
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 @cache

@@ -403,6 +403,7 @@ class _Performance:
     def _event(self, step: Event | Pause) -> Iterator[Event | Pause]:
         if not isinstance(step, ReasoningDelta):
             self._finish_reason = "tool_calls" if isinstance(step, ToolCallEnded) else self._finish_reason
+            self._said += isinstance(step, RefusalDelta)
             yield step
             return
         for piece in _pieces(step.text):
@@ -464,7 +465,6 @@ class DemoProvider(Provider):
         frequency_penalty=False,
         presence_penalty=False,
         citations=True,
-        usage=True,
         list_models=True,
         embeddings=False,
         count_tokens=True,
