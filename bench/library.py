@@ -16,9 +16,10 @@ from typing import Any
 
 MESSAGES = [{"role": "user", "content": "What is the capital of France, and how long has it been the capital?"}]
 Call = Callable[[], Awaitable[int]]
+Calls = tuple[Call, Call, Callable[[], Awaitable[None]]]
 
 
-async def parley_calls(endpoint: str, model: str) -> tuple[Call, Call]:
+async def parley_calls(endpoint: str, model: str) -> Calls:
     import parley
 
     provider = parley.load_provider("openai-compatible", endpoint=endpoint, api_key="bench", model=model)
@@ -34,10 +35,10 @@ async def parley_calls(endpoint: str, model: str) -> tuple[Call, Call]:
             events += 1
         return events
 
-    return complete, stream
+    return complete, stream, provider.aclose
 
 
-async def openai_calls(endpoint: str, model: str) -> tuple[Call, Call]:
+async def openai_calls(endpoint: str, model: str) -> Calls:
     from openai import AsyncOpenAI
 
     client = AsyncOpenAI(base_url=endpoint, api_key="bench")
@@ -52,10 +53,10 @@ async def openai_calls(endpoint: str, model: str) -> tuple[Call, Call]:
             events += 1
         return events
 
-    return complete, stream
+    return complete, stream, client.close
 
 
-async def litellm_calls(endpoint: str, model: str) -> tuple[Call, Call]:
+async def litellm_calls(endpoint: str, model: str) -> Calls:
     import litellm
 
     async def complete() -> int:
@@ -69,7 +70,10 @@ async def litellm_calls(endpoint: str, model: str) -> tuple[Call, Call]:
             events += 1
         return events
 
-    return complete, stream
+    async def close() -> None:
+        """It offers no way to close what it opened."""
+
+    return complete, stream, close
 
 
 async def rate(call: Call, callers: int, seconds: float) -> float:
@@ -80,7 +84,8 @@ async def rate(call: Call, callers: int, seconds: float) -> float:
     async def caller() -> None:
         nonlocal counted
         while time.perf_counter() < stop:
-            counted += await call()
+            answered = await call()
+            counted += answered
 
     await call()
     start = time.perf_counter()
@@ -110,15 +115,17 @@ async def memory_per_stream(stream: Call, count: int) -> float:
 
 async def main(options: argparse.Namespace) -> dict[str, float]:
     make = {"parley": parley_calls, "openai": openai_calls, "litellm": litellm_calls}[options.library]
-    complete, _ = await make(options.endpoint, "stub")
-    _, stream = await make(options.endpoint, "stub-100-0")
+    complete, _, close_complete = await make(options.endpoint, "stub")
+    _, stream, close_stream = await make(options.endpoint, "stub-100-0")
+    _, slow, close_slow = await make(options.endpoint, "stub-100000-1000000")
     result = {
         "complete_calls_per_s": round(await rate(complete, options.callers, options.seconds)),
         "stream_events_per_s": round(await rate(stream, options.callers, options.seconds)),
     }
     if options.streams:
-        _, slow = await make(options.endpoint, "stub-100000-1000000")
         result["bytes_per_open_stream"] = round(await memory_per_stream(slow, options.streams))
+    for close in (close_complete, close_stream, close_slow):
+        await close()
     return result
 
 

@@ -23,7 +23,7 @@ def sse(*events: Any, names: bool = False, done: bool = False) -> bytes:
 
 @dataclass(frozen=True)
 class Wire:
-    """One wire's replies. `cut` is a stream without its end; `error` makes the vendor's error body for a status."""
+    """One wire's replies. `cut` is a stream without its end; `error` says no more than its status does."""
 
     name: str
     text_stream: bytes
@@ -31,7 +31,6 @@ class Wire:
     tool_stream: bytes
     tool_complete: dict[str, Any]
     cut: bytes
-    error_type: str
 
     def streamed(self, body: bytes, **options: Any) -> Answer:
         return Answer(headers=EVENT_STREAM, body=body, streamed=True, **options)
@@ -40,7 +39,7 @@ class Wire:
         return Answer(headers=JSON_HEADERS, body=json.dumps(document).encode())
 
     def error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Answer:
-        body = {"type": "error", "error": {"type": self.error_type, "message": message, "code": status}}
+        body = {"type": "error", "error": {"type": "unheard_of", "message": message, "code": status}}
         return Answer(status=status, headers=JSON_HEADERS | (headers or {}), body=json.dumps(body).encode())
 
 
@@ -87,7 +86,6 @@ def openai_chat() -> Wire:
         tool_stream=sse(*tools, chunk({}, "tool_calls"), counted, done=True),
         tool_complete=whole({"content": None, "tool_calls": [tool_call]}, "tool_calls"),
         cut=sse(*texts[:3]),
-        error_type="invalid_request_error",
     )
 
 
@@ -131,7 +129,6 @@ def anthropic_messages() -> Wire:
         tool_stream=sse(start, *block(0, tool | {"input": {}}, *fragments), *end("tool_use"), names=True),
         tool_complete=whole([tool | {"input": CALL_ARGUMENTS}], "tool_use"),
         cut=sse(start, *texts[:3], names=True),
-        error_type="api_error",
     )
 
 
@@ -156,7 +153,6 @@ def gemini_generate() -> Wire:
         tool_stream=sse(call),
         tool_complete=call,
         cut=sse(*texts[:2]),
-        error_type="INTERNAL",
     )
 
 

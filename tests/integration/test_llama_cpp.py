@@ -78,7 +78,8 @@ async def test_a_stream_stops_at_the_length_asked_for_and_reports_usage(address:
 
 
 async def test_streamed_and_complete_answers_are_the_same(address: str) -> None:
-    options = {"max_tokens": 16, "temperature": 0, "seed": 5, "extra": {"cache_prompt": False, "ignore_eos": True}}
+    # Letters alone: the server holds half a character back at the end of a stream, which a random model would often write.
+    options = {"max_tokens": 16, "temperature": 0, "seed": 5, "extra": {"cache_prompt": False, "grammar": "root ::= [a-z]+"}}
     async with provider_at(address) as provider:
         streamed = await provider.stream_response(messages=MESSAGES, options=options)
         complete = await provider.generate_response(messages=MESSAGES, options=options)
