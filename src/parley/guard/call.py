@@ -269,7 +269,7 @@ class Call:
             usage=settle_usage(
                 fold.report,
                 self._plan.request,
-                output=fold.output(aborted=aborted),
+                output=lambda: fold.output(aborted=aborted),
                 counter=surroundings.counter,
                 aborted=aborted,
             ),

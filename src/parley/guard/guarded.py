@@ -36,7 +36,7 @@ from parley.guard.retry import RetryBudget, RetryPolicy
 from parley.guard.seed_style import SeedStyleProvider
 from parley.guard.suggestions import did_you_mean
 from parley.guard.tasks import supervise
-from parley.guard.timers import resolve, table_column
+from parley.guard.timers import TimeLimits, resolve, table_column
 from parley.guard.tokens import EstimatingTokenCounter, TokenCounter
 from parley.telemetry import get_logger, scrub
 
@@ -99,6 +99,9 @@ class GuardedProvider:
         self.config = self._provider.config
         self.contract_version = self._provider.contract_version
         self.extra_options = self._provider.extra_options
+        configured = () if self.config is None else (self.config.timeouts,)
+        self._own_timeouts = (*configured, self.timeouts)
+        self._known_limits: dict[TimeLimits, tuple[TimeLimits, Timeouts]] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -247,11 +250,8 @@ class GuardedProvider:
         if request.options.extra:
             check_extra(request.options.extra, self.extra_options, provider=self.name)
         request, warnings = fit_request(request, abilities.missing, provider=self.name)
-        options = request.options
-        settings = (options.timeouts, self.config.timeouts, self.timeouts) if self.config is not None else (options.timeouts, self.timeouts)
-        limits = resolve(table_column(local=self.local, capabilities=abilities.capabilities, options=options), *settings)
-        timeout = Timeouts(connect=limits.connect, first_token=limits.first_token, idle=limits.idle, total=limits.total)
-        options = structs.replace(options, model=model or None, timeout=timeout)
+        limits, timeouts = self._limits(request.options, abilities.capabilities)
+        options = structs.replace(request.options, model=model or None, timeout=timeouts)
         return Plan(
             request=structs.replace(request, options=options),
             way=self._complete if abilities.capabilities.streaming is False else way,
@@ -259,6 +259,17 @@ class GuardedProvider:
             warnings=warnings,
             usage_declared=bool(abilities.capabilities.usage),
         )
+
+    def _limits(self, options: Options, capabilities: Capabilities) -> tuple[TimeLimits, Timeouts]:
+        column = table_column(local=self.local, capabilities=capabilities, options=options)
+        if options.timeout is not None:
+            limits = resolve(column, options.timeouts, *self._own_timeouts)
+            return limits, limits.as_timeouts()
+        known = self._known_limits.get(column)
+        if known is None:
+            limits = resolve(column, *self._own_timeouts)
+            known = self._known_limits[column] = (limits, limits.as_timeouts())
+        return known
 
     def _default_model(self) -> str:
         configured = getattr(self.config, "model", "")
@@ -287,7 +298,7 @@ class GuardedProvider:
             return ConnectionStatus(success=True, provider=self.name)
 
     async def _supervised(self, work: Coroutine[Any, Any, _Result], *, seconds: float | None = None) -> _Result:
-        limit = seconds or resolve(table_column(local=self.local, capabilities=self.capabilities, options=Options()), self.timeouts).total
+        limit = seconds or self._limits(Options(), self.capabilities)[0].total
         return await supervise(work, limit, clock=self._clock, conduct=self._conduct)
 
 

@@ -36,8 +36,9 @@ async def ended_within(task: asyncio.Future[Any], seconds: float, *, clock: Cloc
 
 
 async def stop(task: asyncio.Task[Any], *, clock: Clock, conduct: Conduct) -> None:
-    """Cancel it and wait at most 100 ms; one that goes on after that is an orphan. Our own cancellation passes."""
-    task.cancel()
+    """Cancel it, unless that was done, and wait at most 100 ms; one that goes on after that is an orphan. Our own cancellation passes."""
+    if not task.cancelling():
+        task.cancel()
     try:
         await ended_within(task, CANCELLATION_SECONDS, clock=clock)
     finally:

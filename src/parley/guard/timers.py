@@ -13,7 +13,7 @@ from parley.guard.clock import Alarm, Clock
 
 TimerName: TypeAlias = Literal["first_token", "idle", "total"]
 
-# A callback this late means that the event loop was held up; what arrived meanwhile has not been read yet.
+# A callback this late means that the event loop was held up: what arrived meanwhile gets as long again to be read, once per silence.
 HELD_UP_SECONDS = 0.05
 
 
@@ -24,6 +24,10 @@ class TimeLimits(Struct, frozen=True, kw_only=True):
     first_token: float
     idle: float
     total: float
+
+    def as_timeouts(self) -> Timeouts:
+        """The same as an option, for the provider to read."""
+        return Timeouts(connect=self.connect, first_token=self.first_token, idle=self.idle, total=self.total)
 
 
 DEFAULT = TimeLimits(connect=10, first_token=120, idle=60, total=15 * 60)
@@ -60,6 +64,7 @@ class Watchdog:
         "_alarm",
         "_clock",
         "_due_at",
+        "_excused",
         "_expired",
         "_heard",
         "_heard_at",
@@ -78,6 +83,7 @@ class Watchdog:
         self._started_at = self._heard_at = clock.now()
         self._total_at = total_at
         self._heard = False
+        self._excused = False
         self._paused_at: float | None = None
         self._alarm: Alarm | None = None
         self._due_at = 0.0
@@ -86,6 +92,7 @@ class Watchdog:
     def heard(self, now: float) -> None:
         """Something with content came."""
         self._heard_at = now
+        self._excused = False
         if not self._heard:
             self._heard = True
             # The idle limit may end before the alarm that was set for the first token.
@@ -133,8 +140,9 @@ class Watchdog:
         self._alarm = None
         now = self._clock.now()
         late = now - self._due_at
-        if late > HELD_UP_SECONDS:
-            self._excuse(late)
+        if late > HELD_UP_SECONDS and not self._excused:
+            self._excused = True
+            self._excuse(late + HELD_UP_SECONDS)
         deadline, name = self._deadline()
         if now < deadline:
             self._set(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -30,8 +30,8 @@ class EstimatingTokenCounter:
         return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def settle_usage(report: UsageReport, request: ChatRequest, *, output: str, counter: TokenCounter, aborted: bool) -> Usage:
-    """What was reported, and estimates of what was not; `source` says which.
+def settle_usage(report: UsageReport, request: ChatRequest, *, output: Callable[[], str], counter: TokenCounter, aborted: bool) -> Usage:
+    """What was reported, and estimates of what was not; `source` says which. `output` gives all that was written.
 
     Of an aborted answer a vendor has often reported only what it had written when it began: what was delivered counts if it is more.
     """
@@ -42,7 +42,7 @@ def settle_usage(report: UsageReport, request: ChatRequest, *, output: str, coun
         prompt = counter.count("\n".join(_prompt_texts(request)), model=model)
         estimated += 1
     if completion is None or aborted:
-        delivered = counter.count(output, model=model)
+        delivered = counter.count(output(), model=model)
         if completion is None or delivered > completion:
             completion = delivered
             estimated += 1
