@@ -94,7 +94,8 @@ class Background:
         async def answer() -> Result:
             return await call(self._opened())
 
-        future = asyncio.run_coroutine_threadsafe(answer(), self._running_loop())
+        loop = self._running_loop()
+        future = asyncio.run_coroutine_threadsafe(answer(), loop)
         try:
             return future.result()
         finally:
