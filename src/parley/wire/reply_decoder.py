@@ -33,7 +33,7 @@ class ReplyDecoder(ABC):
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         self._head = head
         self._wire = wire
-        self._strict = request.options.response_format not in {None, "text"}
+        self._strict = request.options.response_format is not None and request.options.response_format != "text"
         self._json = JsonEvents()
         self._parser: SseParser | None = None
         self._document: bytearray | None = None

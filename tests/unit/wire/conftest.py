@@ -125,16 +125,16 @@ def _note(folded: Folded, event: Event) -> None:
         folded.finished = event.response
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def decode() -> Callable[..., tuple[list[Event], ParleyError | None]]:
     return _decode
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def splits() -> Callable[[bytes, str], Iterator[list[bytes]]]:
     return _splits
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fold() -> Callable[[Iterable[Event]], Folded]:
     return _fold
