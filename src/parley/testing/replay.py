@@ -11,6 +11,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import chain, repeat
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, json
@@ -60,9 +61,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     """What the server sends for one request.
 
     `streamed` uses chunked transfer, a chunk for each piece; else the body has a length. `framed=False` gives neither: the body
-    ends with the connection. After `send_bytes` bytes of the body (None = all) comes the `ending`: "end" as HTTP wants it, "close"
-    without it, "reset" as a TCP reset, "stall" by silence until the client goes. `silent_before_head` never answers at all, and
-    with the ending "close" or "reset" ends the connection before a head.
+    ends with the connection. The body is sent `repeat` times, so that an endless one takes no memory; of each, only the first
+    `send_bytes` bytes (None = all). Then comes the `ending`: "end" as HTTP wants it, "close" without it, "reset" as a TCP reset,
+    "stall" by silence until the client goes. `silent_before_head` sends no head at all, only the ending.
     `gap_seconds` waits before each piece. `interim_heads` are raw bytes sent before all else (100 Continue, half a head).
     """
 
@@ -72,6 +73,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     streamed: bool = False
     framed: bool = True
     pieces: Pieces | None = None
+    repeat: int = 1
     send_bytes: int | None = None
     ending: Ending = "end"
     silent_before_head: bool = False
@@ -126,6 +128,7 @@ class ReplayServer:
         self._server: asyncio.Server | None = None
         self._handlers: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._sent = 0
         self._disconnects = 0
         self._changed = asyncio.Condition()
         self.requests: list[ReceivedRequest] = []
@@ -174,6 +177,10 @@ class ReplayServer:
         await self._wait(lambda: len(self.requests) >= count)
         return self.requests[count - 1]
 
+    async def sent(self, count: int = 1) -> None:
+        """Wait until so many answers have been sent, as far as they go. Raises TimeoutError after ten seconds."""
+        await self._wait(lambda: self._sent >= count)
+
     async def disconnected(self, count: int = 1) -> None:
         """Wait until so many connections were closed by a client. Raises TimeoutError after ten seconds."""
         await self._wait(lambda: self._disconnects >= count)
@@ -197,7 +204,11 @@ class ReplayServer:
             while (request := await _read_request(reader, number)) is not None:
                 self.requests.append(request)
                 await self._notify()
-                if not await _send(self._next_answer(), reader, writer):
+                answer = self._next_answer()
+                await _send(answer, reader, writer)
+                self._sent += 1
+                await self._notify()
+                if not await _end(answer, reader, writer):
                     break
             if reader.at_eof():
                 self._disconnects += 1
@@ -245,16 +256,20 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     await reader.readuntil(b"\r\n")
 
 
-async def _send(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Send the answer; whether the connection may serve another request. Raises ConnectionError where the client goes meanwhile."""
+async def _send(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send what there is to send. Raises ConnectionError where the client goes meanwhile."""
     writer.write(answer.interim_heads)
     if not answer.silent_before_head:
         writer.write(_head(answer))
         await _send_body(answer, reader, writer)
+    await writer.drain()
+
+
+async def _end(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """End the answer; whether the connection may serve another request."""
     if answer.ending == "stall":
         await reader.read(1)
     elif answer.ending == "reset":
-        await writer.drain()
         # Closing with a linger time of zero is what makes the system send a reset.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
@@ -269,7 +284,7 @@ def _head(answer: Answer) -> bytes:
     elif answer.streamed:
         lines.append("transfer-encoding: chunked")
     else:
-        lines.append(f"content-length: {len(answer.body)}")
+        lines.append(f"content-length: {len(answer.body) * answer.repeat}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
@@ -278,7 +293,7 @@ async def _send_body(answer: Answer, reader: asyncio.StreamReader, writer: async
     chunked = answer.framed and answer.streamed
     leaving = asyncio.ensure_future(reader.read(1)) if answer.gap_seconds else None
     try:
-        for piece in cut(body, answer.pieces):
+        for piece in chain.from_iterable(repeat(cut(body, answer.pieces), answer.repeat)):
             if leaving is not None:
                 await asyncio.wait({leaving}, timeout=answer.gap_seconds)
                 if leaving.done() and not leaving.result():

@@ -34,7 +34,7 @@ from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyErro
 from parley.contract.http import HttpRequest
 from parley.telemetry import content_is_logged, get_logger
 from parley.transport import errors
-from parley.transport.settings import ConnectionSettings, header_problem, tls_context, url_problem
+from parley.transport.settings import ConnectionSettings, header_lines, tls_context, url_problem
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
 
-MAX_ERROR_BODY_BYTES = 1024 * 1024
-MAX_COMPLETE_BODY_BYTES = 64 * 1024 * 1024
 READ_BUFFER_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 KEEP_ALIVE_SECONDS = 30.0
@@ -300,16 +298,9 @@ def _make_route(url: str, settings: ConnectionSettings, loop: asyncio.AbstractEv
 
 
 def _head(request: HttpRequest, route: _Route) -> bytes:
-    lines = [f"{request.method} {route.target} HTTP/1.1\r\n{route.fixed_headers}"]
-    for name, value in request.headers.items():
-        if problem := header_problem(name, value):
-            fields = [FieldProblem(path=f"headers.{name!r}", message=problem)]
-            raise InvalidRequestError(f"the header {name!r} {problem}", fields=fields)
-        lines.append(f"{name}: {value}\r\n")
-    if request.body or request.method != "GET":
-        lines.append(f"Content-Length: {len(request.body)}\r\n")
-    lines.append("\r\n")
-    return "".join(lines).encode("latin-1")
+    length = f"Content-Length: {len(request.body)}\r\n" if request.body or request.method != "GET" else ""
+    head = f"{request.method} {route.target} HTTP/1.1\r\n{route.fixed_headers}{header_lines(request.headers)}{length}\r\n"
+    return head.encode("latin-1")
 
 
 async def _exchange(connection: Connection, protocol: ResponseHandler, data: bytes) -> tuple[RawResponseMessage, StreamReader]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -37,7 +38,14 @@ from parley.contract.response import ConnectionStatus
 from parley.telemetry import register_secrets, scrub
 from parley.transport import errors
 from parley.transport.auth import HeaderAuth, NoAuth
-from parley.transport.settings import ConnectionSettings, header_problem, setting_problems, url_problem
+from parley.transport.settings import (
+    MAX_COMPLETE_BODY_BYTES,
+    MAX_ERROR_BODY_BYTES,
+    ConnectionSettings,
+    header_problem,
+    setting_problems,
+    url_problem,
+)
 
 if TYPE_CHECKING:
     from parley.transport.client import HttpClient, HttpResponse
@@ -155,11 +163,12 @@ class HttpProvider(Provider):
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event]:
         """The answer, event by event. The connection is closed when the consumer stops."""
-        async for batch in self.stream_batches(request):
-            for event in batch:
-                yield event
+        async with aclosing(self.stream_batches(request)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
 
-    async def stream_batches(self, request: ChatRequest) -> AsyncIterator[list[Event]]:
+    async def stream_batches(self, request: ChatRequest) -> AsyncGenerator[list[Event], None]:
         """The same events as `stream`, as many at a time as arrived together.
 
         Raises CallerError before I/O, TransportError, and whatever typed error the reply stands for.
@@ -190,8 +199,6 @@ class HttpProvider(Provider):
 
     async def complete_events(self, request: ChatRequest) -> list[Event]:
         """The answer to a call that does not stream, as the same events that a stream would have brought. Raises as `stream_batches`."""
-        from parley.transport.client import MAX_COMPLETE_BODY_BYTES
-
         target = self._target(request)
         try:
             http_request = self.wire.encode(request, target=target, stream=False)
@@ -206,8 +213,6 @@ class HttpProvider(Provider):
 
     async def list_models(self) -> Sequence[Model]:
         """The models that the vendor lists now. Raises UnsupportedFeatureError where its wire has no such list, else as a call does."""
-        from parley.transport.client import MAX_COMPLETE_BODY_BYTES
-
         wire = self.wire
         if not isinstance(wire, ListsModels) or self.capabilities.list_models is False:
             raise UnsupportedFeatureError(f"{self.name} does not list its models", provider=self.name)
@@ -305,24 +310,22 @@ class HttpProvider(Provider):
         authorised = await self._auth.apply(http_request)
         headers = _merged({"user-agent": "parley", "accept-encoding": accept_encoding}, authorised.headers, self._configured.headers)
         ready = HttpRequest(method=authorised.method, url=authorised.url, headers=headers, body=authorised.body)
-        asked = request.options.timeouts if request is not None else Timeouts()
         client = self._client
         if client is None or client.loop is not asyncio.get_running_loop():
             from parley.transport.client import HttpClient
 
             client = self._client = HttpClient.shared(self)
-        return await client.send(ready, self._settings, connect_seconds=self._connect_seconds(asked))
+        return await client.send(ready, self._settings, connect_seconds=self._connect_seconds(request))
 
-    def _connect_seconds(self, asked: Timeouts) -> float:
+    def _connect_seconds(self, request: ChatRequest | None) -> float:
+        asked = request.options.timeout if request is not None else None
         for timeouts in (asked, self._configured.timeouts, self.timeouts):
-            if timeouts.connect is not None:
+            if isinstance(timeouts, Timeouts) and timeouts.connect is not None:
                 return timeouts.connect
         return LOCAL_CONNECT_SECONDS if self.local else DEFAULT_CONNECT_SECONDS
 
     async def _head(self, response: HttpResponse, target: Target) -> ResponseHead:
         """The head of a reply that is worth decoding. Raises what any other reply stands for."""
-        from parley.transport.client import MAX_ERROR_BODY_BYTES
-
         head = ResponseHead(status=response.status, headers=response.headers, provider=target.provider, model=target.model)
         if 200 <= response.status < 300:
             return head

@@ -10,10 +10,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from parley.contract.errors import FieldProblem
+from parley.contract.errors import FieldProblem, InvalidRequestError
+
+MAX_ERROR_BODY_BYTES = 1024 * 1024
+MAX_COMPLETE_BODY_BYTES = 64 * 1024 * 1024
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEADER_LINES = re.compile(
+    r"(?:(?!(?i:host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect):)"
+    r"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t\x20-\x7e\x80-\xff]*+\r\n)*+"
+)
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _SET_BY_TRANSPORT = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"})
 
@@ -39,6 +46,16 @@ def header_problem(name: str, value: str) -> str | None:
     if not _HEADER_VALUE.fullmatch(value):
         return "contains a character that a header cannot carry; is it the right value?"
     return None
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """The headers as they are sent. Raises InvalidRequestError, which names the first that cannot be."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    # One look at all of them; a value that holds whole lines of its own makes more lines than there are headers.
+    if _HEADER_LINES.fullmatch(lines) and lines.count("\n") == len(headers):
+        return lines
+    name, problem = next((name, problem) for name, value in headers.items() if (problem := header_problem(name, value)))
+    raise InvalidRequestError(f"the header {name!r} {problem}", fields=[FieldProblem(path=f"headers.{name!r}", message=problem)])
 
 
 def url_problem(url: str) -> str | None:
