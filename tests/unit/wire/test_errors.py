@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from parley.contract.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextLengthError,
+    ModelNotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestRejectedError,
+    ServerError,
+)
+from parley.contract.http import ResponseHead
+from parley.wire.errors import MAX_MESSAGE_CHARACTERS, classify, is_html, plain_words, provider_error
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "message", "expected"),
+    [
+        (400, ("context_length_exceeded",), "", ContextLengthError),
+        (400, (), "prompt is too long: 210000 tokens > 200000 maximum", ContextLengthError),
+        (400, (), "This model's maximum context length is 8192 tokens.", ContextLengthError),
+        (400, ("exceed_context_size_error",), "", ContextLengthError),
+        (500, (), "the request exceeds the available context size", ContextLengthError),
+        (413, ("rate_limit_exceeded",), "Request too large on tokens per minute, please reduce your message size", ContextLengthError),
+        (400, ("content_filter",), "", ContentFilterError),
+        (400, (), "The response was filtered due to our content management policy", ContentFilterError),
+        (403, (), "Your input was flagged", ContentFilterError),
+        (404, ("invalid_request_error", "model_not_found"), "", ModelNotFoundError),
+        (400, (), "Model Not Exist", ModelNotFoundError),
+        (404, (), "model 'nope' not found, try pulling it first", ModelNotFoundError),
+        (400, (), "nope is not a valid model ID", ModelNotFoundError),
+        (404, (), "Not Found", RequestRejectedError),
+        (429, ("insufficient_quota",), "You exceeded your current quota", QuotaExceededError),
+        (400, (), "Your credit balance is too low to access the API", QuotaExceededError),
+        (402, (), "Insufficient Balance", QuotaExceededError),
+        (429, (), "Too many tokens, please wait before trying again.", RateLimitError),
+        (429, ("overloaded",), "", RateLimitError),
+        (400, (), "API key not valid. Please pass a valid API key.", AuthenticationError),
+        (401, ("invalid_request_error",), "model not found", AuthenticationError),
+        (403, (), "no", PermissionDeniedError),
+        (529, ("overloaded_error",), "Overloaded", OverloadedError),
+        (503, (), "context length", OverloadedError),
+        (502, (), "", ServerError),
+        (422, (), "field required", RequestRejectedError),
+        (200, ("429",), "slow down", RateLimitError),
+        (200, ("overloaded_error",), "Overloaded", OverloadedError),
+        (200, ("invalid_request_error",), "bad", RequestRejectedError),
+        (200, ("rate_limit_exceeded",), "", RateLimitError),
+        (200, (), "something broke", ServerError),
+    ],
+)
+def test_status_codes_and_words_mean_one_class(status: int, codes: tuple[str, ...], message: str, expected: type[ProviderError]) -> None:
+    assert classify(status, message, codes=codes) is expected
+
+
+def test_an_error_carries_what_a_person_and_a_program_need() -> None:
+    head = ResponseHead(status=429, headers={"x-request-id": "req_1", "retry-after": "2"}, provider="acme", model="m")
+    error = provider_error(head, message="x" * 5000, provider_code="rate_limit_exceeded")
+    assert isinstance(error, RateLimitError)
+    assert (error.status, error.request_id, error.retry_after, error.provider, error.model) == (429, "req_1", 2.0, "acme", "m")
+    assert error.provider_code == "rate_limit_exceeded"
+    assert len(error.message) == MAX_MESSAGE_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, b"<!DOCTYPE html><html><title> Not\n found </title>", 'web page titled "Not found" instead of JSON; check that its endpoint'),
+        (502, b"<html><h1>502</h1></html>", "a web page instead of JSON"),
+        (200, b"  ", "an empty body"),
+        (503, b"upstream connect error", "status 503: upstream connect error"),
+        (500, b"\xff\xfe", "status 500"),
+    ],
+)
+def test_a_body_that_is_no_json_is_put_in_plain_words(status: int, body: bytes, words: str) -> None:
+    said = plain_words(ResponseHead(status=status, provider="acme"), body)
+    assert said.startswith("acme answered")
+    assert words in said
+
+
+def test_html_is_told_from_text() -> None:
+    assert is_html(b"\xef\xbb\xbf\n<HTML>")
+    assert not is_html(b"<thinking>")
