@@ -93,10 +93,10 @@ def _from_text(value: str, hint: Any) -> Any:
         return _BOOLEANS.get(value.strip().lower(), value)
     if get_origin(hint) in {list, dict} or _is_struct(hint):
         try:
-            decoded = msgspec.json.decode(value)
+            decoded: object = msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError):
             return value
-        return decoded if isinstance(decoded, (dict, list)) else value
+        return cast("Any", decoded) if isinstance(decoded, (dict, list)) else value
     return value.strip() if hint in {int, float} else value
 
 
