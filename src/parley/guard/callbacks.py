@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from parley.contract.events import Event, PartAdded, ResponseFinished, TextDelta
 from parley.contract.messages import TextPart
 from parley.contract.response import ChatResponse
-from parley.guard.preflight import invalid
+from parley.guard.checks import invalid
 
 Callback: TypeAlias = Callable[[Any], Any] | None
 """Plain or async; what it returns is awaited where it can be, else ignored."""

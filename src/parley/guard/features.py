@@ -14,7 +14,7 @@ from parley.contract.messages import FilePart, ImagePart, ToolResult
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ResponseWarning
-from parley.guard.preflight import invalid
+from parley.guard.checks import invalid
 from parley.guard.suggestions import did_you_mean
 
 REFUSED = ("tools", "tool_choice", "response_format", "stop", "reasoning_effort")

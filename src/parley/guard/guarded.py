@@ -26,12 +26,13 @@ from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.guard.advice import advice_for
 from parley.guard.call import Call, Plan, Surroundings, Way
 from parley.guard.callbacks import Callback, Callbacks
+from parley.guard.checks import invalid
 from parley.guard.clock import Clock, LoopClock
 from parley.guard.conduct import Conduct, Violation
 from parley.guard.drivers import ways_of
 from parley.guard.faults import reword
 from parley.guard.features import check_extra, fit_request, missing_features
-from parley.guard.preflight import check_request, invalid, read_request
+from parley.guard.preflight import check_request, read_request
 from parley.guard.retry import RetryBudget, RetryPolicy
 from parley.guard.seed_style import SeedStyleProvider
 from parley.guard.suggestions import did_you_mean

@@ -7,20 +7,18 @@ import decimal
 import math
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NoReturn, get_args
 
 import msgspec
 from msgspec import Struct
 
-from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.contract.messages import CacheLifetime, FilePart, ImagePart, Message, ReasoningPart, Role, TextPart, ToolCall, ToolResult
 from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Timeouts, Tool
 from parley.contract.request import MAX_SESSION_ID_CHARACTERS, ChatRequest
+from parley.guard.checks import check_json, check_number, check_text, invalid
 from parley.guard.conversation import check_conversation
 from parley.guard.suggestions import did_you_mean
-
-MAX_JSON_DEPTH = 64
 
 _PARTS: dict[str, type[Struct]] = {
     "text": TextPart,
@@ -70,11 +68,6 @@ _WORDS = {
 }
 
 
-def invalid(path: str, problem: str) -> NoReturn:
-    """Refuse the request for one field."""
-    raise InvalidRequestError(f"{path}: {problem}", fields=[FieldProblem(path=path, message=problem)])
-
-
 def read_request(messages: Any, *, system_prompt: Any = None, options: Any = None) -> ChatRequest:
     """The call's arguments as a valid request. Raises InvalidRequestError before anything is sent."""
     raw: dict[str, Any] = {"messages": messages, "system_prompt": system_prompt, "options": {} if options is None else options}
@@ -99,7 +92,7 @@ def _convert(raw: Any) -> ChatRequest:
         invalid("request", "it is nested too deeply, or holds itself")
     if not request.messages:
         invalid("messages", "expected at least one message")
-    check_conversation(request.messages, invalid)
+    check_conversation(request.messages)
     _check_envelope(request)
     _check_options(request.options)
     return request
@@ -174,7 +167,7 @@ def _check_options(options: Options) -> None:
     for name, (least, greatest) in _RANGES.items():
         value = getattr(options, name)
         if value is not None:
-            _check_number(value, f"options.{name}", least, greatest)
+            check_number(value, f"options.{name}", least, greatest)
     check_text(options.model, "options.model")
     for number, stop in enumerate(options.stop or ()):
         check_text(stop, f"options.stop[{number}]")
@@ -188,15 +181,6 @@ def _check_options(options: Options) -> None:
         _check_name(options.response_format.name, "options.response_format.name")
         check_json(options.response_format.schema, "options.response_format.schema")
     _check_tools(options)
-
-
-def _check_number(value: float, path: str, least: float | None, greatest: float | None) -> None:
-    if not math.isfinite(value):
-        invalid(path, f"is {value}; expected an ordinary number")
-    if least is not None and value < least:
-        invalid(path, f"is {value}; the least is {least:g}")
-    if greatest is not None and value > greatest:
-        invalid(path, f"is {value}; the greatest is {greatest:g}")
 
 
 def _check_timeouts(options: Options) -> None:
@@ -229,37 +213,3 @@ def _check_name(name: str, path: str) -> None:
     check_text(name, path)
     if not name:
         invalid(path, "is empty")
-
-
-def check_text(text: str | None, path: str) -> None:
-    """Refuse half a surrogate pair: no wire can carry it."""
-    if text and not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            invalid(path, "holds half a surrogate pair, which is no character")
-
-
-def check_json(value: Any, path: str, depth: int = 0) -> None:
-    """Refuse what JSON cannot carry, NaN and endless nesting included."""
-    if depth > MAX_JSON_DEPTH:
-        invalid(path, f"is nested deeper than {MAX_JSON_DEPTH} levels")
-    if isinstance(value, str):
-        check_text(value, path)
-    elif isinstance(value, float):
-        _check_number(value, path, None, None)
-    elif isinstance(value, Mapping):
-        _check_mapping(value, path, depth)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list):
-        for number, item in enumerate(value):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            check_json(item, f"{path}[{number}]", depth + 1)
-    elif value is not None and not isinstance(value, int):
-        invalid(path, "is something that JSON does not know")
-
-
-def _check_mapping(value: Mapping[Any, Any], path: str, depth: int) -> None:
-    for key, item in value.items():
-        if not isinstance(key, str):
-            invalid(path, f"has the key {key!r}; keys are strings")
-        check_text(key, path)
-        check_json(item, f"{path}.{key}", depth + 1)
