@@ -227,7 +227,7 @@ def write_body(wire: OpenAIChat, request: ChatRequest, *, target: Target, stream
     options = request.options
     mode = target.capabilities.structured_output or "native"
     system_prompt = request.system_prompt or ""
-    if mode == "prompt" and options.response_format not in {None, "text"}:
+    if mode == "prompt":
         system_prompt = "\n\n".join(text for text in (system_prompt, json_instruction(request)) if text)
     writer = ConversationWriter(wire, target=target, warnings=warnings)
     body: dict[str, Any] = {"model": target.model, "messages": writer.write(request, system_prompt=system_prompt)}
@@ -273,7 +273,7 @@ def _write_tools(request: ChatRequest, body: dict[str, Any]) -> None:
 def _write_response_format(request: ChatRequest, *, mode: str, takes_json: bool, body: dict[str, Any]) -> None:
     """By the prompt, `json_object` is asked for too where the vendor is known to take the field."""
     wanted = request.options.response_format
-    if wanted in {None, "text"}:
+    if wanted is None or wanted == "text":
         return
     if mode == "tool" and isinstance(wanted, SchemaFormat):
         name = structured_tool_name(request)
