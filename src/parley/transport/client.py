@@ -11,7 +11,7 @@ from base64 import b64encode
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from aiohttp import (
     ClientConnectorDNSError,
@@ -88,6 +88,8 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         client = _clients.get(loop)
         if client is None:
+            for closed in [other for other in list(_clients) if other.is_closed()]:
+                del _clients[closed]  # its owners left without a word; their sockets must not stay open for ever
             client = _clients[loop] = HttpClient()
         client._owners.add(owner)
         return client
@@ -165,7 +167,7 @@ class HttpClient:
         self._lingering.discard(response)
 
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, HttpClient] = WeakKeyDictionary()
+_clients: dict[asyncio.AbstractEventLoop, HttpClient] = {}
 
 
 class HttpResponse:

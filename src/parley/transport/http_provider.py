@@ -128,7 +128,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
 
 class HttpProvider(Provider):
-    """One configured vendor over HTTP. It has no state but its configuration and serves concurrent calls, on any event loop.
+    """One configured vendor over HTTP. It has no state but its configuration and serves concurrent calls, on one event loop at a time.
 
     Errors leave it with provider, model and phase filled in. Its capabilities are the declared ones over the wire's.
     """
