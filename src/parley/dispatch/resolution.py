@@ -36,7 +36,7 @@ def resolve_model(registry: Registry, model: str) -> tuple[str, str]:
     raise _unknown_model(
         model,
         f'"{model}" is neither a route, nor provider/model, nor a model that a provider lists.{hint}'
-        " A model that no list knows is written with its provider, for example openai/gpt-5-mini.",
+        " A model that no list knows is written with its provider before it: provider/model.",
     )
 
 

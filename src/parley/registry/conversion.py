@@ -25,6 +25,8 @@ def convert(value: Any, hint: Any, *, path: str, problems: list[FieldProblem], t
     if text and isinstance(value, str):
         value = _from_text(value, hint)
     if _is_struct(hint):
+        if isinstance(value, hint):
+            return value
         return convert_struct(value, hint, path=path, problems=problems)
     origin: Any = get_origin(hint)
     arguments = get_args(hint)

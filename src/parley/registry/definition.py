@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct, structs
 
-from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.config import Config
 from parley.contract.provider import CONTRACT_VERSION, Provider
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
@@ -52,7 +52,6 @@ class Definition(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     docs_url: str = ""
     local: bool = False
-    extra_options: Sequence[ExtraOption] | None = None
 
 
 def define(candidate: Candidate) -> Definition:
@@ -165,7 +164,6 @@ def _declared(offered: Any, *, name: str, origin: str, config_type: type[Config]
     models: Any = getattr(offered, "models", ())
     if isinstance(models, (list, tuple)) and all(isinstance(model, Model) for model in cast("Sequence[Any]", models)):
         declared["models"] = models
-    declared["extra_options"] = getattr(offered, "extra_options", None)
     return Definition(
         name=name,
         origin=origin,

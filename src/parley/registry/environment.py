@@ -113,7 +113,7 @@ def parse_dotenv(text: str, *, path: Path | str = ".env") -> dict[str, str]:
                 problems.append(_problem(path, line_number, f"{name}: the quoted value does not end, or text follows its end"))
             values[name] = _value(single, double, bare)
         elif not _BLANK.match(text, position):
-            problems.append(_problem(path, line_number, "is not NAME=value; for example OPENAI_API_KEY=sk-…"))
+            problems.append(_problem(path, line_number, "is not NAME=value; for example ACME_API_KEY=ak-…"))
         line_number += text.count("\n", position, end) + 1
         position = end + 1
     if problems:

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from parley.contract.errors import FieldProblem
 from parley.guard.suggestions import did_you_mean
+from parley.providers import COMPATIBLE
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, ProviderEntry, Route
 from parley.registry.discovery import BUILT_IN, Candidate, discover
 from parley.registry.environment import Environment
 
-COMPATIBLE = "openai-compatible"
 DEMO = "demo"
 NAMES_VARIABLE = "PARLEY_PROVIDERS"
 PATH_VARIABLE = "PARLEY_PROVIDER_PATH"
@@ -89,7 +89,9 @@ def _listed(entries: Sequence[ProviderEntry], usable: Mapping[str, Candidate], p
             problems.append(FieldProblem(path=f"{entry.path}.name", message=f'"{entry.name}" is given twice; every name is unique'))
         elif candidate is None:
             missing = "provider" if entry.provider != entry.name else "name"
-            hint = did_you_mean(entry.provider, usable) or f' For a server that speaks OpenAI\'s wire add provider = "{COMPATIBLE}".'
+            hint = (
+                did_you_mean(entry.provider, usable) or f' For any server that speaks the most common wire add provider = "{COMPATIBLE}".'
+            )
             problems.append(FieldProblem(path=f"{entry.path}.{missing}", message=f'"{entry.provider}" is no known provider.{hint}'))
         elif taken is not None and entry.provider != entry.name:
             whose = "a built-in provider" if taken.origin == BUILT_IN else f"the provider of {taken.origin}"
@@ -138,7 +140,7 @@ def _check_targets(route: Route, instances: Mapping[str, Instance], *, path: str
     for index, target in enumerate(route.targets):
         provider, separator, model = target.model.partition("/")
         if not separator or not model:
-            message = f'"{target.model}" is not provider/model, for example "openai/gpt-5-mini"'
+            message = f'"{target.model}" is not provider/model, for example "acme/acme-fast"'
             problems.append(FieldProblem(path=f"{path}.targets[{index}].model", message=message))
         elif provider not in instances:
             message = f'"{provider}" is no known provider.{did_you_mean(provider, instances)}'

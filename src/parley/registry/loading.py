@@ -194,7 +194,8 @@ class Registry:
             reasons = "; ".join(f"{name}: {self.describe(name).reason}" for name in configured)
             raise ConfigurationError(f"no configured provider can be used. {reasons}")
         if reason := self._switched_off(DEMO):
-            raise ConfigurationError(f"no provider is configured, and {reason}; or set a key, for example OPENAI_API_KEY=sk-…")
+            keys = ", ".join(self._key_variables())
+            raise ConfigurationError(f"no provider is configured, and {reason}; or set a key, one of {keys}")
         return DEMO
 
     def problems(self) -> list[FieldProblem]:
@@ -289,6 +290,15 @@ class Registry:
             return configured.config.model
         model = next((field for field in config_fields(definition.config_type) if field.name == "model"), None)
         return model.default if model is not None and isinstance(model.default, str) else ""
+
+    def _key_variables(self) -> list[str]:
+        """The variables that would make a provider ready, each by itself."""
+        return [
+            field.variables[0]
+            for described in self.descriptions()
+            for field in described.fields
+            if field.required and field.secret and described.status == "unconfigured"
+        ]
 
     def _switched_off(self, name: str) -> str | None:
         """Why the demo must not answer: it is for trying out, and in production only on request."""

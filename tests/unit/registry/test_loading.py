@@ -64,6 +64,13 @@ def test_load_provider_reads_dotenv_and_parley_toml_of_the_working_directory() -
     assert provider.config.api_key == "k"
 
 
+def test_arguments_may_be_structs_or_tables() -> None:
+    for timeouts in (parley.Timeouts(idle=3), {"idle": 3}):
+        config = load_provider("openai", api_key="k", timeouts=timeouts, limits=parley.Limits(concurrency=2)).config
+        assert config is not None
+        assert (config.timeouts, config.limits.concurrency) == (parley.Timeouts(idle=3), 2)
+
+
 def test_a_missing_key_names_the_variable_with_an_example() -> None:
     with pytest.raises(MissingCredentialError) as caught:
         load_provider("anthropic")
