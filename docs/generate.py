@@ -189,7 +189,7 @@ def command_line_page() -> str:
     import click
     import typer
 
-    from parley.cli.main import app
+    from parley.cli.main import application
 
     lines = [NOTE, "# Command line\n"]
 
@@ -207,7 +207,7 @@ def command_line_page() -> str:
             if not child.hidden:
                 describe(child, f"{path} {name}")
 
-    describe(typer.main.get_command(app), "parley")
+    describe(typer.main.get_command(application()), "parley")
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,6 @@ def test_the_example_provider_of_the_readme_is_found_as_a_file(tmp_path: Path) -
     plugins = tmp_path / "parley_providers"
     plugins.mkdir()
     (plugins / "acme.py").write_text(acme.source)
-    command = [sys.executable, "-m", "parley.cli.main", "providers", "--json"]
+    command = [str(Path(sys.executable).with_name("parley")), "providers", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert "Fast European models" in done.stdout
