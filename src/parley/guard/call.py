@@ -214,13 +214,12 @@ class Call:
         if self._failure is not None or self._closing:
             return
         surroundings, fold = self._surroundings, self._fold
-        failure = adopt(error, provider=surroundings.provider, model=self._model())
+        self._failure = failure = adopt(error, provider=surroundings.provider, model=self._model())
         if failure.partial is None and (fold.content or fold.started.id or fold.report != UsageReport()):
             reason = cut_reason(failure)
             failure.partial = self._response(ChatResponse(finish_reason=reason, complete=False), aborted=True)
         if failure.phase is None:
             failure.phase = "complete" if self._plan.way.whole else "streaming" if fold.content else "first_token"
-        self._failure = failure
 
     def _conclude(self) -> None:
         fold, conduct = self._fold, self._surroundings.conduct

@@ -12,8 +12,7 @@ MAX_MESSAGE_CHARACTERS = 1000
 def adopt(error: BaseException, *, provider: str, model: str) -> ParleyError:
     """The error itself where it is ours, with what it left open; else a ProtocolError whose cause it is. Scrubbed either way."""
     if not isinstance(error, ParleyError):
-        said = str(error) or "no message"
-        foreign = ProtocolError(f"{provider} failed with {type(error).__name__}: {said}")
+        foreign = ProtocolError(f"{provider} failed with {type(error).__name__}: {_words(error)}")
         foreign.__cause__ = error
         error = foreign
     error.provider = error.provider or provider or None
@@ -33,3 +32,10 @@ def cut_reason(error: ParleyError) -> FinishReason:
     """How the partial reply that an error carries came to its end."""
     lost = isinstance(error, TransportError | StreamTruncatedError)
     return "interrupted" if lost else "error"
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error) or "no message"
+    except Exception:  # noqa: BLE001 - an author's own __str__
+        return "no readable message"

@@ -137,8 +137,14 @@ class Fold:
         return None if self._refusal is None else self._refusal.getvalue()
 
     def _begin(self, kind: type[TextPart | ReasoningPart]) -> None:
-        self._close()
+        self._make_room()
         self._open = kind
+
+    def _make_room(self) -> None:
+        """For one more part. Checked before it begins, so that closing it, as a failing call must, never fails."""
+        self._close()
+        if len(self._parts) >= MAX_PARTS:
+            raise ProtocolError(f"the reply has more than {MAX_PARTS} parts")
 
     def _close(self, *, provider_data: ProviderData | None = None, signature: str | None = None, redacted: str | None = None) -> None:
         kind, self._open = self._open, None
@@ -146,15 +152,9 @@ class Fold:
             return
         text, self._written = self._written.getvalue(), StringIO()
         if kind is TextPart:
-            self._append(TextPart(text=text, provider_data=provider_data))
+            self._parts.append(TextPart(text=text, provider_data=provider_data))
         else:
-            self._append(ReasoningPart(text=text, signature=signature, redacted=redacted, provider_data=provider_data))
-
-    def _append(self, part: Part | None) -> int:
-        if len(self._parts) >= MAX_PARTS:
-            raise ProtocolError(f"the reply has more than {MAX_PARTS} parts")
-        self._parts.append(part)
-        return len(self._parts) - 1
+            self._parts.append(ReasoningPart(text=text, signature=signature, redacted=redacted, provider_data=provider_data))
 
     def _text_with_data(self, event: TextDelta) -> bool:
         if self._open is not TextPart:
@@ -183,12 +183,13 @@ class Fold:
         return True
 
     def _call_started(self, event: ToolCallStarted) -> bool:
-        self._close()
+        self._make_room()
         if event.index in self._calls:
             raise ProtocolError(f"tool call {event.index} was started twice")
         if len(self._calls) >= MAX_TOOL_CALLS:
             raise ProtocolError(f"the reply has more than {MAX_TOOL_CALLS} tool calls")
-        self._calls[event.index] = _OpenCall(self._append(None), event)
+        self._calls[event.index] = _OpenCall(len(self._parts), event)
+        self._parts.append(None)
         return True
 
     def _call_delta(self, event: ToolCallDelta) -> bool:
@@ -207,9 +208,9 @@ class Fold:
         return True
 
     def _part_added(self, event: PartAdded) -> bool:
-        self._close()
+        self._make_room()
         part = event.part
-        self._append(part)
+        self._parts.append(part)
         self._characters += len(part.text) if isinstance(part, TextPart) else len(part.data or "")
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -88,6 +88,7 @@ class GuardedProvider:
             provider=self.name, clock=self._clock, counter=token_counter or EstimatingTokenCounter(), conduct=self._conduct
         )
         self._retry = retry or RetryPolicy()
+        self._closed = False
         self._streamed, self._complete = ways_of(self._provider)
         self._abilities = {model.id: _Abilities(model.capabilities.over(self.capabilities)) for model in self.models}
         self._general = _Abilities(self.capabilities)
@@ -127,7 +128,7 @@ class GuardedProvider:
     def __repr__(self) -> str:
         return f"GuardedProvider({self.name!r})"
 
-    async def stream(self, request: ChatRequest, *, attempts: int | None = None) -> AsyncIterator[Event]:
+    async def stream(self, request: ChatRequest, *, attempts: int | None = None) -> AsyncGenerator[Event, None]:
         """The answer as events, the last a ResponseFinished with the whole reply. `attempts` limits the tries of this target.
 
         Raises CallerError before I/O, else what went wrong, with the reply so far in `partial`.
@@ -198,7 +199,10 @@ class GuardedProvider:
         return await self._supervised(self._provider.count_tokens(plan.request))
 
     async def aclose(self) -> None:
-        """Give back what the provider holds."""
+        """Give back what the provider holds; more than once is once."""
+        if self._closed:
+            return
+        self._closed = True
         await self._supervised(self._provider.aclose())
 
     async def __aenter__(self) -> Self:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+from parley.contract.config import Config
 from parley.contract.errors import ConfigurationError, ParleyError, ProtocolError, UnsupportedFeatureError
 from parley.contract.events import ResponseFinished, TextDelta
 from parley.contract.options import Timeouts
@@ -39,7 +40,8 @@ class SeedStyleProvider(Provider):
     """Any object with a `name` and any of stream_response, generate_response, test_connection. Synchronous methods run in a thread."""
 
     def __init__(self, subject: Any) -> None:
-        super().__init__(getattr(subject, "config", None))
+        config = getattr(subject, "config", None)
+        super().__init__(config if isinstance(config, Config) else None)
         name = getattr(subject, "name", None)
         if not isinstance(name, str) or not name:
             raise ConfigurationError(f"{type(subject).__name__} has no name; set `name` to a string such as 'my-provider'")

@@ -43,6 +43,7 @@ from parley.contract.provider import Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus, ResponseWarning
 from parley.contract.usage import Usage, UsageReport
+from parley.guard import fold
 from parley.guard.guarded import GuardedProvider, guard
 
 HELLO = ChatRequest(messages=[Message(role="user", content="Hello")])
@@ -302,6 +303,24 @@ async def test_a_cut_answer_estimates_what_was_really_delivered() -> None:
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, usage.source) == (9, 100, 109, "mixed")
 
 
+async def test_a_reply_with_too_many_parts_fails_with_those_it_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold, "MAX_PARTS", 4)
+    script = [item for _ in range(9) for item in (ReasoningDelta("r"), TextDelta("t"))]
+    with pytest.raises(ProtocolError, match="more than 4 parts") as caught:
+        await collected(guard(Scripted(script)))
+    assert caught.value.partial is not None
+    assert (caught.value.partial.reasoning, caught.value.partial.text) == ("rr", "tt")
+
+
+async def test_an_exception_that_cannot_speak_is_still_an_error() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    with pytest.raises(ProtocolError, match="scripted failed with MuteError: no readable message"):
+        await collected(guard(Scripted([MuteError()])))
+
+
 async def test_a_provider_that_cancels_itself_does_not_cancel_its_caller() -> None:
     class Cancels(Provider):
         name = "cancels"
@@ -559,4 +578,5 @@ async def test_closing_closes_the_provider() -> None:
 
     async with guard(Closing(["a"])) as provider:
         await provider.generate(HELLO)
+    await provider.aclose()
     assert closed == [True]
