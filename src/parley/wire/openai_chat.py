@@ -6,10 +6,9 @@ https://platform.openai.com/docs/api-reference/chat (read 2026-11-20); recording
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.codec import Decoder
@@ -17,55 +16,26 @@ from parley.contract.errors import ParleyError, ProtocolError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.request import ChatRequest
 from parley.wire.errors import plain_words
-from parley.wire.history import EncodingWarnings, ToolIds
+from parley.wire.history import EncodingWarnings
 from parley.wire.json_events import decode_json
 from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
-from parley.wire.model_rules import ModelRule, apply_model_rules
+from parley.wire.model_rules import apply_model_rules
 from parley.wire.openai_chat_decode import OpenAIChatDecoder
+from parley.wire.openai_chat_dialect import WIRE_NAME, ChatDialect
 from parley.wire.openai_chat_encode import write_body
 from parley.wire.openai_chat_errors import decode_error_body
 
-_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
-_THINKING = ("minimal", "low", "medium", "high", "xhigh")
 
-# https://platform.openai.com/docs/guides/latest-model#gpt-5-parameter-compatibility, …/guides/reasoning (read 2026-11-20), and the
-# recorded refusals of `max_tokens` and `temperature`. From gpt-5.1 on, sampling is refused only while the model reasons.
-OPENAI_RULES: tuple[ModelRule, ...] = (
-    *(
-        ModelRule(match=match, unless=("gpt-5-chat*", "gpt-5.*"), rename={"max_tokens": "max_completion_tokens"}, drop=_SAMPLING)
-        for match in ("gpt-5*", "o1*", "o3*", "o4*")
-    ),
-    ModelRule(match="gpt-5.*", rename={"max_tokens": "max_completion_tokens"}),
-    ModelRule(match="gpt-5.*", drop=_SAMPLING, when={"reasoning_effort": _THINKING}),
-    ModelRule(match="gpt-*-search-preview*", drop=(*_SAMPLING, "seed")),
-)
+class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
+    """The codec; its fields are the dialect's options. A provider with a quirk of its own derives from it and overrides a method."""
 
-
-class OpenAIChat(Struct, frozen=True, kw_only=True):
-    """The codec; its fields are the dialect's options. A provider with a quirk of its own derives from it and overrides a method.
-
-    `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
-    reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
-    `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
-    """
-
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
-    stream_usage: bool = True
-    reasoning_field: Literal["", "reasoning_content", "reasoning", "thinking"] = ""
-    effort_field: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
-    rules: Sequence[ModelRule] = OPENAI_RULES
-
-    name = "openai_chat"
+    name = WIRE_NAME
     capabilities = Capabilities(streaming=True, list_models=True, embeddings=False, count_tokens=False)
     auth_scheme = AuthScheme()
 
     def chat_url(self, target: Target) -> str:
         """Where an answer is asked for."""
         return url_of(target.endpoint, "/chat/completions")
-
-    def tool_ids(self) -> ToolIds:
-        """Which tool ids the vendor takes; OpenAI's are at most 40 characters."""
-        return ToolIds(r"[A-Za-z0-9_.:-]{1,40}")
 
     def finish_body(self, body: dict[str, Any], request: ChatRequest, *, target: Target) -> dict[str, Any]:
         """The last word on the body; `request` and `target` say what it came from."""

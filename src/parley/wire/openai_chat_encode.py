@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create (read 2026-11-20); re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.contract.http import Target
@@ -15,10 +15,8 @@ from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings, data_url, own_data, result_media, result_text
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import json_text, object_of
+from parley.wire.openai_chat_dialect import WIRE_NAME, ChatDialect
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
-
-if TYPE_CHECKING:
-    from parley.wire.openai_chat import OpenAIChat
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",
@@ -38,12 +36,12 @@ _PLAIN_OPTIONS = ("temperature", "top_p", "top_k", "stop", "seed", "frequency_pe
 class ConversationWriter:
     """Writes the messages of one request, in order. Tool ids, warnings and media of tool results live as long as it does."""
 
-    def __init__(self, wire: OpenAIChat, *, target: Target, warnings: EncodingWarnings) -> None:
-        self._wire = wire
+    def __init__(self, dialect: ChatDialect, *, target: Target, warnings: EncodingWarnings) -> None:
+        self._dialect = dialect
         self._provider = target.provider
         self._warnings = warnings
         self._cache_markers = target.capabilities.cache_markers is True
-        self._ids = wire.tool_ids()
+        self._ids = dialect.tool_ids()
         self._written: list[dict[str, Any]] = []
         self._media: list[Part] = []
 
@@ -122,7 +120,7 @@ class ConversationWriter:
     def _write_reasoning(self, part: ReasoningPart, written: dict[str, Any], content: list[dict[str, Any]]) -> None:
         """Back to whom it came from, in the form it had; another vendor's thought is left out."""
         own = object_of(self._own(part))
-        field = self._wire.reasoning_field
+        field = self._dialect.reasoning_field
         written.update(object_of(own.get("message")))
         if own.get("details"):
             written.setdefault("reasoning_details", []).extend(own["details"])
@@ -159,7 +157,7 @@ class ConversationWriter:
         return written
 
     def _own(self, part: Part) -> Any:
-        return own_data(part, self._wire.name, provider=self._provider, warnings=self._warnings)
+        return own_data(part, WIRE_NAME, provider=self._provider, warnings=self._warnings)
 
     def _texts(self, message: Message, position: int) -> Any:
         for part in message.parts:
@@ -222,34 +220,34 @@ def misplaced(part: Part, message: Message, position: int) -> InvalidRequestErro
     return InvalidRequestError(problem, fields=[FieldProblem(path=f"messages[{position}].content", message=problem)])
 
 
-def write_body(wire: OpenAIChat, request: ChatRequest, *, target: Target, stream: bool, warnings: EncodingWarnings) -> dict[str, Any]:
+def write_body(dialect: ChatDialect, request: ChatRequest, *, target: Target, stream: bool, warnings: EncodingWarnings) -> dict[str, Any]:
     """The whole body, before the model's rules."""
     options = request.options
     mode = target.capabilities.structured_output or "native"
     system_prompt = request.system_prompt or ""
     if mode == "prompt":
         system_prompt = "\n\n".join(text for text in (system_prompt, json_instruction(request)) if text)
-    writer = ConversationWriter(wire, target=target, warnings=warnings)
+    writer = ConversationWriter(dialect, target=target, warnings=warnings)
     body: dict[str, Any] = {"model": target.model, "messages": writer.write(request, system_prompt=system_prompt)}
     for name in _PLAIN_OPTIONS:
         if getattr(options, name) is not None:
             body[name] = getattr(options, name)
     if options.max_tokens is not None:
-        body[wire.max_tokens_field] = options.max_tokens
+        body[dialect.max_tokens_field] = options.max_tokens
     if options.reasoning_effort is not None:
-        _write_effort(wire, options.reasoning_effort, body)
+        _write_effort(dialect, options.reasoning_effort, body)
     _write_tools(request, body)
     _write_response_format(request, mode=mode, takes_json=target.capabilities.response_format is True, body=body)
     if stream:
         body["stream"] = True
-        if wire.stream_usage:
+        if dialect.stream_usage:
             body["stream_options"] = {"include_usage": True}
     body.update(options.extra)
     return body
 
 
-def _write_effort(wire: OpenAIChat, effort: str, body: dict[str, Any]) -> None:
-    if wire.effort_field == "reasoning":
+def _write_effort(dialect: ChatDialect, effort: str, body: dict[str, Any]) -> None:
+    if dialect.effort_field == "reasoning":
         body["reasoning"] = {"enabled": False} if effort == "none" else {"effort": effort}
     else:
         body["reasoning_effort"] = effort
