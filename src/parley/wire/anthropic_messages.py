@@ -92,7 +92,7 @@ class AnthropicMessages:
         return HttpRequest(
             method="POST",
             url=self.url(target, stream=stream),
-            headers=self.headers(sorted(history.betas)),
+            headers=self.headers(sorted(history.betas | options.betas)),
             body=msgspec.json.encode(self.body(fields, stream=stream)),
             warnings=warnings.warnings,
         )

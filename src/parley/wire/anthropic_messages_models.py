@@ -20,7 +20,8 @@ class ClaudeTraits(Struct, frozen=True, kw_only=True):
     `thinking`: how it is asked for: "adaptive" (with an effort), "budget" (in tokens), "none" (not at all). `shows_thinking`: whether
     thought is shown without being asked for. `json_schema`: whether the vendor itself enforces a schema. `default_max_tokens`: sent
     where a request sets none, since the vendor demands the field; never above what the model can write. `one_sampling`: temperature and
-    top_p exclude each other.
+    top_p exclude each other. `always_thinks`: thinking cannot be turned off. `forced_tools`: a tool call can be demanded. `binds_thought`:
+    thought in the history is refused once the words before it have changed, unless such thought is to be passed over.
     """
 
     match: Sequence[str]
@@ -29,9 +30,15 @@ class ClaudeTraits(Struct, frozen=True, kw_only=True):
     json_schema: bool = True
     default_max_tokens: int = 16_384
     one_sampling: bool = False
+    always_thinks: bool = False
+    forced_tools: bool = True
+    binds_thought: bool = False
 
 
 CLAUDE_TRAITS: tuple[ClaudeTraits, ...] = (
+    ClaudeTraits(match=("*claude-fable-5-1*",), always_thinks=True, forced_tools=False, binds_thought=True),
+    ClaudeTraits(match=("*claude-mythos-5-1*",), always_thinks=True, forced_tools=False),
+    ClaudeTraits(match=("*claude-fable-*", "*claude-mythos-*"), always_thinks=True),
     ClaudeTraits(match=("*claude-3-7-*",), thinking="budget", json_schema=False),
     ClaudeTraits(match=("*claude-3-5-*",), thinking="none", json_schema=False, default_max_tokens=8192),
     ClaudeTraits(match=("*claude-3-*", "*claude-2*", "*claude-instant*"), thinking="none", json_schema=False, default_max_tokens=4096),

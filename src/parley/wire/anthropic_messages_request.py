@@ -19,7 +19,8 @@ from parley.wire.schema import SchemaSubset, downgrade
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 _BUDGETS: dict[ReasoningEffort, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384}
-_EFFORTS: dict[ReasoningEffort, str] = {"minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+_EFFORTS: dict[ReasoningEffort, str] = {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _MIN_BUDGET = 1024
 _UNKNOWN_TO_WIRE = ("seed", "frequency_penalty", "presence_penalty")
 _KEYWORDS = frozenset(
@@ -37,7 +38,7 @@ _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostnam
 
 
 class MessagesOptions:
-    """Encodes one request's options into `body`, which already holds the conversation."""
+    """Encodes one request's options into a body. `betas` holds the vendor's beta names that what was written needs."""
 
     def __init__(self, request: ChatRequest, target: Target, *, traits: ClaudeTraits, warnings: EncodingWarnings) -> None:
         self._options = request.options
@@ -46,6 +47,7 @@ class MessagesOptions:
         self._traits = traits
         self._warnings = warnings
         self._structured = self._structured_by()
+        self.betas: set[str] = set()
 
     @property
     def instruction(self) -> str:
@@ -76,19 +78,27 @@ class MessagesOptions:
 
     def _write_thinking(self, body: dict[str, Any]) -> None:
         effort = self._options.reasoning_effort
-        if effort is None:
-            return
-        if self._traits.thinking == "adaptive":
-            if effort == "none":
-                body["thinking"] = {"type": "disabled"}
-                return
-            body["thinking"] = {"type": "adaptive"} if self._traits.shows_thinking else {"type": "adaptive", "display": "summarized"}
-            body["output_config"] = {"effort": _EFFORTS[effort]}
-        elif effort != "none":
+        if effort is not None and self._traits.thinking == "adaptive":
+            self._write_effort(body, effort)
+        elif effort is not None and effort != "none":
             if self._traits.thinking == "none":
                 problem = f"{self._target.model} does not reason; leave out options.reasoning_effort or choose a newer model"
                 raise UnsupportedFeatureError(problem, provider=self._target.provider, model=self._target.model)
             self._write_budget(body, _BUDGETS[effort])
+        if self._traits.binds_thought:
+            self.betas.add(BINDING_BETA)
+            body["thinking"] = {"type": "adaptive", **body.get("thinking", {}), "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+
+    def _write_effort(self, body: dict[str, Any], effort: ReasoningEffort) -> None:
+        if effort == "none" and not self._traits.always_thinks:
+            body["thinking"] = {"type": "disabled"}
+            return
+        if effort == "none":
+            self._warnings.add(
+                "reasoning_not_off", f"{self._target.model} cannot stop reasoning; it was asked to reason as little as it can"
+            )
+        body["thinking"] = {"type": "adaptive"} if self._traits.shows_thinking else {"type": "adaptive", "display": "summarized"}
+        body["output_config"] = {"effort": _EFFORTS[effort]}
 
     def _write_budget(self, body: dict[str, Any], budget: int) -> None:
         """The budget is part of `max_tokens` and must stay below it; where the request leaves that open, room for both is made."""
@@ -159,9 +169,13 @@ class MessagesOptions:
         return choice
 
     def _check_choice(self, choice: dict[str, Any], body: dict[str, Any]) -> None:
-        if choice["type"] in {"any", "tool"} and body.get("thinking", {}).get("type") == "enabled":
-            what = "tool_choice" if self._structured != "tool" else "response_format"
+        what = "tool_choice" if self._structured != "tool" else "response_format"
+        problem = ""
+        if choice["type"] in {"any", "tool"} and not self._traits.forced_tools:
+            problem = f"{self._target.model} cannot be made to call a tool, which options.{what} asks for"
+        elif choice["type"] in {"any", "tool"} and body.get("thinking", {}).get("type") == "enabled":
             problem = f"{self._target.model} cannot be made to call a tool while it reasons: use options.{what} or options.reasoning_effort"
+        if problem:
             raise UnsupportedFeatureError(problem, provider=self._target.provider, model=self._target.model)
 
     def _tools_of_history(self) -> list[dict[str, Any]]:

@@ -65,10 +65,6 @@ _NUMBERED_REASONS = (
     *("MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
 )
 _KNOWN_FIELDS = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
-_COUNTS = (
-    *("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
-    *("totalTokenCount", "cachedContentTokenCount"),
-)
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -94,7 +90,8 @@ class GenerateDecoder(ReplyDecoder):
         self._calls = ToolCallAssembler()
         self._streamed: _StreamedCall | None = None
         self._citations = CitationReader()
-        self._usage: dict[str, int] = {}
+        self._usage: dict[str, Any] = {}
+        self._prompt_reported = False
         self._reported = UsageReport()
         self._in_text = False
         self._in_reasoning = False
@@ -105,14 +102,14 @@ class GenerateDecoder(ReplyDecoder):
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         if "error" in value:
             raise generate_error(self._head, value)
-        if _KNOWN_FIELDS.isdisjoint(value):
-            return
         if not self._started:
-            reply_id = text_of(value.get("responseId"))
-            self._calls.seed = reply_id
-            self._start(events, reply_id=reply_id or None, model=text_of(value.get("modelVersion")) or None)
-        for candidate in list_of(value.get("candidates"))[:1]:
-            self._read_candidate(object_of(candidate), events)
+            if _KNOWN_FIELDS.isdisjoint(value):
+                return
+            self._calls.seed = text_of(value.get("responseId"))
+            self._start(events, reply_id=self._calls.seed or None, model=text_of(value.get("modelVersion")) or None)
+        candidates = value.get("candidates")
+        if candidates:
+            self._read_candidate(object_of(next(iter(list_of(candidates)), None)), events)
         if "promptFeedback" in value:
             self._read_feedback(object_of(value["promptFeedback"]), events)
         if "usageMetadata" in value:
@@ -130,6 +127,7 @@ class GenerateDecoder(ReplyDecoder):
             raise StreamTruncatedError("the reply ended before its finish reason came")
         self._end_reasoning(events)
         self._end_streamed(events)
+        self._report_usage(events)
         events += [CitationAdded(citation=citation) for citation in self._citations.citations()]
         reason = self._finish_reason or "unknown"
         if reason == "stop" and len(self._calls):
@@ -143,6 +141,8 @@ class GenerateDecoder(ReplyDecoder):
             self._read_part(object_of(part), events)
         self._citations.read(candidate)
         reason = candidate.get("finishReason")
+        if reason is None:
+            return
         if isinstance(reason, int) and not isinstance(reason, bool):
             named = _NUMBERED_REASONS[reason] if 0 <= reason < len(_NUMBERED_REASONS) else ""
             self._end_with(str(reason), named)
@@ -163,16 +163,32 @@ class GenerateDecoder(ReplyDecoder):
             events.append(RefusalDelta(feedback["blockReasonMessage"]))
 
     def _read_usage(self, usage: dict[str, Any], events: list[Event]) -> None:
-        """Counts are cumulative; proto3 leaves out zeros, so that what is missing is unknown. Tool use is input, thought is output."""
-        self._usage.update((name, usage[name]) for name in _COUNTS if count_of(usage.get(name)) is not None)
-        counts = self._usage
-        prompt, thoughts = counts.get("promptTokenCount"), counts.get("thoughtsTokenCount")
-        written = [count for count in (counts.get("candidatesTokenCount"), thoughts) if count is not None]
+        """Counts are cumulative. Before the end only the input's count is passed on: of an answer that is cut, the output is estimated by
+        what came, since the vendor's count lags behind.
+        """
+        self._usage.update(usage if None not in usage.values() else {name: count for name, count in usage.items() if count is not None})
+        if self._finish_reason is not None:
+            self._report_usage(events)
+        elif not self._prompt_reported:
+            prompt = self._prompt_tokens()
+            self._prompt_reported = prompt is not None
+            if prompt is not None:
+                events.append(UsageReported(usage=UsageReport(prompt_tokens=prompt)))
+
+    def _prompt_tokens(self) -> int | None:
+        """All input; what tools brought in is counted apart."""
+        prompt = count_of(self._usage.get("promptTokenCount"))
+        return None if prompt is None else prompt + (count_of(self._usage.get("toolUsePromptTokenCount")) or 0)
+
+    def _report_usage(self, events: list[Event]) -> None:
+        """Thought is output, counted apart. What is missing is unknown, not 0."""
+        thoughts = count_of(self._usage.get("thoughtsTokenCount"))
+        written = [count for count in (count_of(self._usage.get("candidatesTokenCount")), thoughts) if count is not None]
         report = UsageReport(
-            prompt_tokens=None if prompt is None else prompt + (counts.get("toolUsePromptTokenCount") or 0),
+            prompt_tokens=self._prompt_tokens(),
             completion_tokens=sum(written) if written else None,
-            total_tokens=counts.get("totalTokenCount"),
-            cached_tokens=counts.get("cachedContentTokenCount"),
+            total_tokens=count_of(self._usage.get("totalTokenCount")),
+            cached_tokens=count_of(self._usage.get("cachedContentTokenCount")),
             reasoning_tokens=thoughts,
         )
         if report != self._reported:
@@ -210,22 +226,23 @@ class GenerateDecoder(ReplyDecoder):
         signature = text_of(part.get("thoughtSignature"))
         if self._in_reasoning and (text or signature):
             self._end_reasoning(events)
-        if not signature:
-            if text:
-                self._in_text = True
-                self._citations.add_text(text)
-                events.append(TextDelta(text))
-            return
+        if signature:
+            self._read_signed_text(text, part, events)
+        elif text:
+            self._in_text = True
+            self._citations.add_text(text)
+            events.append(TextDelta(text))
+
+    def _read_signed_text(self, text: str, part: dict[str, Any], events: list[Event]) -> None:
+        """A signature belongs to its own part alone: text before it must not be merged into that part when it is sent back."""
+        was_in_text, self._in_text = self._in_text, False
         if not text:
-            self._in_text = False
             self._keep(part, events)
             return
-        if self._in_text:
-            # A signature belongs to its own part alone: text before it must not be merged into that part when it is sent back.
+        if was_in_text:
             events.append(TextDelta("", self._own({})))
-            self._in_text = False
         self._citations.add_text(text)
-        events.append(TextDelta(text, self._own({"thoughtSignature": signature})))
+        events.append(TextDelta(text, self._own({"thoughtSignature": part["thoughtSignature"]})))
 
     def _end_reasoning(self, events: list[Event]) -> None:
         if self._in_reasoning:

@@ -541,3 +541,16 @@ def test_text_deltas_join_to_the_text(decode: Any, fold: Any) -> None:
     events, _ = decode(CODEC, HEAD, [stream(START, *texts, *END)])
     assert "".join(event.text for event in events if isinstance(event, TextDelta)) == fold(events).reply.text == "abc"
     assert [part.text for part in fold(events).parts] == ["a", "b", "c"]
+
+
+def test_thought_that_is_bound_to_the_words_before_it_is_passed_over_when_they_change() -> None:
+    target = Target(provider="anthropic", model="claude-fable-5-1", endpoint="https://example.test")
+    written = CODEC.encode(asking(reasoning_effort="none"), target=target, stream=False)
+    body = json.loads(written.body)
+    assert body["thinking"]["block_binding"] == {"prefix_mismatch_behavior": "drop_block"}
+    assert "thinking-binding" in written.headers["anthropic-beta"]
+    assert body["output_config"] == {"effort": "low"}
+    assert [warning.code for warning in written.warnings] == ["reasoning_not_off"]
+    assert encoded(asking(), "claude-fable-5-1")[0]["thinking"]["type"] == "adaptive"
+    with pytest.raises(UnsupportedFeatureError, match="tool_choice"):
+        encoded(asking(tools=[Tool(name="t")], tool_choice="required"), "claude-fable-5-1")
