@@ -1,6 +1,6 @@
 """OpenAI's chat completions wire and, by its options, the dialects of everyone who speaks it. Knows no client and no vendor's name.
 
-https://platform.openai.com/docs/api-reference/chat (read 2026-11-20); recordings of 2024 to 2026 from 27 vendors.
+https://platform.openai.com/docs/api-reference/chat; recordings of 2024 to 2026 from 27 vendors.
 """
 
 from __future__ import annotations

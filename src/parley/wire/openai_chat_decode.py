@@ -1,6 +1,6 @@
 """Reads replies of OpenAI's chat wire and its dialects, streamed and complete, into events. Knows nothing of how a request is written.
 
-https://platform.openai.com/docs/api-reference/chat-streaming (read 2026-11-20); recordings of 2024 to 2026 from 27 vendors.
+https://platform.openai.com/docs/api-reference/chat-streaming; recordings of 2024 to 2026 from 27 vendors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What dialects of OpenAI's chat wire differ in: a few options, and which fields a model takes. Knows no request and no reply.
 
-https://platform.openai.com/docs/api-reference/chat/create (read 2026-11-20); recordings of 2024 to 2026 from 27 vendors.
+https://platform.openai.com/docs/api-reference/chat/create; recordings of 2024 to 2026 from 27 vendors.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ WIRE_NAME = "openai_chat"
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
 _THINKING = ("minimal", "low", "medium", "high", "xhigh")
 
-# https://platform.openai.com/docs/guides/latest-model#gpt-5-parameter-compatibility, …/guides/reasoning (read 2026-11-20), and the
-# recorded refusals of `max_tokens` and `temperature`. From gpt-5.1 on, sampling is refused only while the model reasons.
+# Reasoning models take no sampling options and call the limit otherwise: https://learn.microsoft.com/en-us/answers/questions/2277624
+# (read 2026-11-22), and recorded refusals. From gpt-5.1 on, sampling is refused only while the model reasons:
+# https://github.com/vercel/ai/issues/10932 (read 2026-11-22). Search models: https://github.com/ChatGPTNextWeb/NextChat/issues/6569.
 OPENAI_RULES: tuple[ModelRule, ...] = (
     *(
         ModelRule(match=match, unless=("gpt-5-chat*", "gpt-5.*"), rename={"max_tokens": "max_completion_tokens"}, drop=_SAMPLING)
@@ -26,7 +27,7 @@ OPENAI_RULES: tuple[ModelRule, ...] = (
     ),
     ModelRule(match="gpt-5.*", rename={"max_tokens": "max_completion_tokens"}),
     ModelRule(match="gpt-5.*", drop=_SAMPLING, when={"reasoning_effort": _THINKING}),
-    ModelRule(match="gpt-*-search-preview*", drop=(*_SAMPLING, "seed")),
+    ModelRule(match="gpt-*-search-preview*", drop=_SAMPLING),
 )
 
 

@@ -1,6 +1,6 @@
 """Writes a request down as the body of OpenAI's chat wire. Knows the dialect's options, and nothing of replies.
 
-https://platform.openai.com/docs/api-reference/chat/create (read 2026-11-20); request bodies in recordings of 2024 to 2026.
+https://platform.openai.com/docs/api-reference/chat/create; request bodies in recordings of 2024 to 2026.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def write_body(dialect: ChatDialect, request: ChatRequest, *, target: Target, st
 
 def _write_effort(dialect: ChatDialect, effort: str, body: dict[str, Any]) -> None:
     if dialect.effort_field == "reasoning":
-        body["reasoning"] = {"enabled": False} if effort == "none" else {"effort": effort}
+        body["reasoning"] = {"effort": effort}
     else:
         body["reasoning_effort"] = effort
 

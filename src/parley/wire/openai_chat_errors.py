@@ -1,6 +1,6 @@
 """Takes apart the error bodies of OpenAI's chat wire and its dialects: nested, flat, lists, plain strings. Knows no client.
 
-https://platform.openai.com/docs/guides/error-codes, https://openrouter.ai/docs/api-reference/errors (read 2026-11-20); recordings of
+https://platform.openai.com/docs/guides/error-codes, https://openrouter.ai/docs/api-reference/errors; recordings of
 2024 to 2026.
 """
 

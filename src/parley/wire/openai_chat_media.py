@@ -1,6 +1,6 @@
 """Images and audio in replies of OpenAI's chat wire. Knows no stream and fetches no URL.
 
-https://platform.openai.com/docs/guides/audio, https://openrouter.ai/docs/features/multimodal/image-generation (read 2026-11-20).
+https://platform.openai.com/docs/guides/audio, https://openrouter.ai/docs/features/multimodal/image-generation.
 """
 
 from __future__ import annotations

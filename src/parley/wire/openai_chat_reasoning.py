@@ -1,6 +1,6 @@
 """OpenRouter's `reasoning_details`: pieces of thought with signatures, which must come back to the vendor unchanged. Knows no event.
 
-https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks (read 2026-11-20).
+https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks (read 2026-11-22).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Token counts and finish reasons of OpenAI's chat wire and its dialects, in the contract's terms. Knows no stream.
 
-https://platform.openai.com/docs/api-reference/chat/object (read 2026-11-20); recordings of 2024 to 2026.
+https://platform.openai.com/docs/api-reference/chat/object; recordings of 2024 to 2026.
 """
 
 from __future__ import annotations

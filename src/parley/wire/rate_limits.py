@@ -1,7 +1,6 @@
 """What vendors' headers say of their limits and of when to come back. Knows no clock: dates count from the reply's own `date` header.
 
 OpenAI and its kin: https://platform.openai.com/docs/guides/rate-limits (x-ratelimit-*); Anthropic: anthropic-ratelimit-*; RFC 9110 §10.2.3.
-Read 2026-11-20.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rewrites a JSON Schema for wires that take only a subset of it. Knows no vendor: the wire says what it takes.
 
-https://json-schema.org/draft/2020-12 (read 2026-11-20).
+https://json-schema.org/draft/2020-12.
 """
 
 from __future__ import annotations

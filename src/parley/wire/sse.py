@@ -1,6 +1,6 @@
 """Server-sent events as the WHATWG standard reads them, from bytes in any pieces. Knows nothing of JSON or of what an event means.
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream (read 2026-11-20).
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream.
 """
 
 from __future__ import annotations

@@ -112,8 +112,6 @@ def test_the_dialects_options_move_fields() -> None:
     other = encode(options=options, wire=OpenAIChat(effort_field="reasoning", stream_usage=False), stream=True)[0]
     assert other["reasoning"] == {"effort": "high"}
     assert "stream_options" not in other
-    silent = encode(options=Options(reasoning_effort="none"), wire=OpenAIChat(effort_field="reasoning"))[0]
-    assert silent["reasoning"] == {"enabled": False}
 
 
 def test_tool_choices_are_written_and_left_out_without_tools() -> None:
