@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 from msgspec import Struct, structs
@@ -97,6 +98,11 @@ class Config(Struct, metaclass=_ConfigMeta):
 
 def config_fields(config_type: type[Config]) -> list[ConfigField]:
     """The fields of a Config class in order, with what `Setting` says of each (nearest definition wins, secrets stay secret)."""
+    return list(_read_fields(config_type))
+
+
+@cache
+def _read_fields(config_type: type[Config]) -> tuple[ConfigField, ...]:
     settings: dict[str, Setting] = {}
     for parent in reversed(config_type.__mro__):
         if issubclass(parent, Config):
@@ -105,7 +111,7 @@ def config_fields(config_type: type[Config]) -> list[ConfigField]:
                     if isinstance(extra, Setting):
                         settings[name] = extra
     plain = get_type_hints(config_type)
-    return [
+    return tuple(
         ConfigField(
             name=info.name,
             type=plain[info.name],
@@ -114,7 +120,7 @@ def config_fields(config_type: type[Config]) -> list[ConfigField]:
             setting=settings.get(info.name, Setting()),
         )
         for info in structs.fields(config_type)
-    ]
+    )
 
 
 def _default(info: structs.FieldInfo) -> Any:

@@ -8,7 +8,7 @@ from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, M
 class MistralConfig(Config):
     """MISTRAL_API_KEY, MISTRAL_MODEL, MISTRAL_ENDPOINT."""
 
-    api_key: Annotated[str, Setting("a key of Mistral's La Plateforme", secret=True, example="32 letters and digits")]
+    api_key: Annotated[str, Setting("a key of Mistral's La Plateforme", secret=True, example="…")]
     model: str = "mistral-small-latest"
     endpoint: str = "https://api.mistral.ai/v1"
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from parley.contract.capabilities import Capabilities, Model
-from parley.contract.config import ConfigField, config_fields
+from parley.contract.config import config_fields
 from parley.contract.errors import (
     ConfigurationError,
     FieldProblem,
-    MissingCredentialError,
     ParleyError,
     UnknownProviderError,
 )
@@ -21,9 +20,10 @@ from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration import Configured, configure
 from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
 from parley.registry.definition import Definition, UnusableProviderError, define
-from parley.registry.description import ProviderDescription, Status, describe_fields, variables
+from parley.registry.description import ProviderDescription, Status, describe_fields
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
+from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, Index, Instance, build_index, provider_directories
 from parley.telemetry import register_secrets, scrub
 
@@ -93,7 +93,7 @@ class Registry:
             raise ConfigurationError(reason, provider=name)
         configured = self._configure(instance, definition, arguments) if arguments else self._configuration(instance, definition)
         if configured.config is None:
-            raise _unusable(instance, definition, configured, self.environment)
+            raise self._unusable(instance, definition, configured)
         register_secrets([*configured.config.secrets(), *configured.keys])
         try:
             return guard(definition.create(configured.config, _redeclared(instance, definition)), name=name)
@@ -113,7 +113,7 @@ class Registry:
         status: Status = "ready"
         reason = self._switched_off(name)
         if configured.config is None:
-            reason = _unusable(instance, definition, configured, self.environment).message
+            reason = self._unusable(instance, definition, configured).message
         if reason is not None:
             status = "unconfigured"
         entry = instance.entry
@@ -207,7 +207,7 @@ class Registry:
                 configured = self._configuration(instance, definition)
                 problems += configured.problems
                 if instance.explicit or configured.touched:
-                    problems += _missing_settings(instance, configured)
+                    problems += missing_settings(instance, configured)
         return problems
 
     def check(self) -> None:
@@ -291,6 +291,12 @@ class Registry:
         model = next((field for field in config_fields(definition.config_type) if field.name == "model"), None)
         return model.default if model is not None and isinstance(model.default, str) else ""
 
+    def _unusable(self, instance: Instance, definition: Definition, configured: Configured) -> ParleyError:
+        own = instance.name.replace("-", "_").upper()
+        others = tuple(f"{name.replace('-', '_').upper()}_" for name in self.names() if name != instance.name)
+        similar = [name for name in self.environment.names() if name.startswith(own[:4]) and not name.startswith(others)]
+        return why_unusable(instance, definition, configured, similar=similar)
+
     def _key_variables(self) -> list[str]:
         """The variables that would make a provider ready, each by itself."""
         return [
@@ -348,41 +354,3 @@ def _counted(count: int) -> str:
 
 def _quarantined(name: str, origin: str, reason: str) -> ProviderDescription:
     return ProviderDescription(name=name, provider=name, origin=origin, status="quarantined", reason=reason, configured=True, label=name)
-
-
-def _missing_settings(instance: Instance, configured: Configured) -> list[FieldProblem]:
-    """Required fields other than secrets: without its address a provider that somebody has begun to configure is a mistake."""
-    return [_missing_problem(instance, missing) for missing in configured.missing if not missing.setting.secret]
-
-
-def _missing_problem(instance: Instance, missing: ConfigField) -> FieldProblem:
-    names = variables(missing, instance)
-    example = missing.setting.example or "…"
-    return FieldProblem(path=names[0], message=f"is not set ({missing.setting.help or missing.name}); for example {names[0]}={example}")
-
-
-def _unusable(instance: Instance, definition: Definition, configured: Configured, environment: Environment) -> ParleyError:
-    """Why there is no Config: what is wrong, then what is missing, then the key."""
-    problems = [*configured.problems, *_missing_settings(instance, configured)]
-    if problems:
-        listed = "; ".join(f"{problem.path} {problem.message}" for problem in problems)
-        return ConfigurationError(f"{instance.name} cannot be used: {listed}", provider=instance.name, fields=problems)
-    if configured.missing_references:
-        listed = "; ".join(f"{problem.path} {problem.message}" for problem in configured.missing_references)
-        return MissingCredentialError(f"{instance.name} has no key: {listed}", provider=instance.name, fields=configured.missing_references)
-    missing = configured.missing[0]
-    names = variables(missing, instance)
-    hint = did_you_mean(names[0], _similar(environment, instance))
-    problem = _missing_problem(instance, missing)
-    also = f" (or {', '.join(names[1:])})" if names[1:] else ""
-    label = definition.label if instance.own_name else instance.name
-    message = f"{label} needs {missing.setting.help or missing.name}: set {names[0]}{also}, for example"
-    return MissingCredentialError(
-        f"{message} {names[0]}={missing.setting.example or '…'}, or pass {missing.name}.{hint}", provider=instance.name, fields=[problem]
-    )
-
-
-def _similar(environment: Environment, instance: Instance) -> list[str]:
-    """Variables that are set and begin like this provider's: one of them may be the mistyped one."""
-    beginning = instance.name.replace("-", "_").upper()[:4]
-    return [name for name in environment.names() if name.upper().startswith(beginning)]
