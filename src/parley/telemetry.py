@@ -20,7 +20,8 @@ _SHORTEST_SECRET = 3
 
 # Keys as vendors make them, wherever they stand: a vendor's error may quote a key that we were never told (of a proxy, of a colleague).
 _KEY_SHAPES = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi|tgp|fw|r8|hf|ghp|glpat)[-_][A-Za-z0-9_*.-]{6,}"
+    r"\b(?:sk|pk|rk|gsk|csk|pplx|nvapi|tgp|fw|r8|hf|ghp|glpat)[-_][A-Za-z0-9_*.-]{6,}"
+    r"|\bx[a-z]{2}-[A-Za-z0-9]{12,}"
     r"|\bAIza[A-Za-z0-9_*-]{6,}"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{12,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"

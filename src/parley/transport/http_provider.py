@@ -99,7 +99,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         if isinstance(self.wire, type) or not all(
             callable(getattr(self.wire, method, None)) for method in ("encode", "decoder", "decode_error")
         ):
-            yield FieldProblem(path="wire", message="must be a codec, such as OpenAIChat() (an instance, with its parentheses)")
+            yield FieldProblem(path="wire", message="must be a codec: an instance of one, with its parentheses")
         models: Sequence[Any] = self.models
         for index, model in enumerate(models):
             if not isinstance(model, Model):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
@@ -144,6 +148,29 @@ def test_pieces_lose_nothing() -> None:
 
 def test_answer_of_keeps_the_vendors_headers_only() -> None:
     assert answer_of(recording()).headers == {"content-type": "text/event-stream", "x-request-id": "r1"}
+
+
+async def test_repeats_a_body() -> None:
+    async with ReplayServer(Answer(body=b"ab", repeat=3)) as server:
+        head, _, body = (await exchange(server)).partition(b"\r\n\r\n")
+    assert b"content-length: 6" in head
+    assert body == b"ababab"
+
+
+def test_serves_until_interrupted() -> None:
+    code = (
+        "from parley.testing.replay import Answer, serve\n"
+        "serve(Answer(body=b'hello'), ready=lambda server: print(server.url, flush=True))\n"
+        "print('left')"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with urllib.request.urlopen(f"{url}/anything") as reply:
+            assert reply.read() == b"hello"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "left\n"
+    assert process.returncode == 0
 
 
 def test_needs_something_to_answer() -> None:

@@ -99,6 +99,16 @@ async def test_leaving_early_in_the_middle_of_an_upload_closes_the_connection(cl
         assert client_writes(client) == 0
 
 
+async def test_a_slow_reader_holds_the_server_back(client: HttpClient) -> None:
+    async with ReplayServer(Answer(body=b"x" * 1_000_000, streamed=True, repeat=100)) as server:
+        with await client.send(post(server)) as response:
+            before = resident_bytes()
+            await until(lambda: response._content._protocol._reading_paused)  # pyright: ignore
+            assert len(await response.read()) < 1_000_000
+            assert resident_bytes() - before < 20_000_000
+        await server.disconnected()
+
+
 async def test_a_finished_reply_whose_transfer_ends_later_keeps_its_connection(client: HttpClient) -> None:
     async with ReplayServer(Answer(body=b"ab", streamed=True, pieces=[1], gap_seconds=0.02), Answer(body=b"c")) as server:
         with await client.send(post(server)) as response:
@@ -374,6 +384,23 @@ class TestShared:
         another = HttpClient.shared(one)
         assert another is not client
         await another.leave(one)
+
+    def test_a_loop_that_was_closed_without_leaving_keeps_no_socket(self) -> None:
+        owners = [Owner(), Owner()]
+
+        async def forget(owner: Owner) -> HttpClient:
+            async with ReplayServer(Answer(body=b"a")) as server:
+                client = HttpClient.shared(owner)
+                await whole(client, server)
+                return client
+
+        first = asyncio.run(forget(owners[0]))
+        assert first in client_module._clients.values()  # pyright: ignore[reportPrivateUsage]
+        second = asyncio.run(forget(owners[1]))
+        assert list(client_module._clients.values()) == [second]  # pyright: ignore[reportPrivateUsage]
+        for client in (first, second):
+            asyncio.run(client.aclose())
+        client_module._clients.clear()  # pyright: ignore[reportPrivateUsage]
 
 
 class Owner:

@@ -187,7 +187,7 @@ class TestDeclaration:
             ({"name": "a" * 41}, "name", "at most 40"),
             ({"config": FreeConfig()}, "config", "not an instance"),
             ({"config": dict}, "config", "derived from Config"),
-            ({"wire": "openai"}, "wire", "OpenAIChat()"),
+            ({"wire": "openai"}, "wire", "must be a codec"),
             ({"models": ["m1"]}, "models[0]", "must be a Model, not str"),
             ({"capabilities": {"tools": True}}, "capabilities", "Capabilities("),
             ({"limits": 5}, "limits", "Limits("),
