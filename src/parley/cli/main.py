@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 def run() -> None:
     """The entry point."""
-    # Before typer is imported: its own hook hands over to the one that it finds then.
+    from typer.main import get_command
+
     sys.excepthook = report_unexpected
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    application()()
+    # Not the application itself: calling that puts typer's hook in the place of ours.
+    get_command(application())()
 
 
 def report_unexpected(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from markdown_it import MarkdownIt
@@ -60,13 +62,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("image")
 
 
-def finished_length(markdown: str) -> int:
-    """How many characters of a growing Markdown text no later text can change: all top-level blocks but the last."""
-    whole_lines = markdown[: markdown.rfind("\n") + 1]
-    blocks = [token.map for token in _parser().parse(whole_lines) if token.level == 0 and token.map and token.nesting >= 0]
-    if len(blocks) < 2:
-        return 0
-    return sum(map(len, whole_lines.splitlines(keepends=True)[: blocks[-1][0]]))
+def split_blocks(markdown: str) -> list[str]:
+    """The top-level blocks of a Markdown text, each with what follows it up to the next. Later text can change only the last."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", markdown)  # str.splitlines knows more line ends than Markdown does
+    starts = [token.map[0] for token in _parser().parse(markdown) if token.level == 0 and token.map and token.nesting >= 0]
+    return ["".join(lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
 
 
 class MarkdownAnswer:
@@ -94,7 +94,7 @@ class MarkdownAnswer:
         self._started = self._clock()
         self._keys.__enter__()
         self._live.start()
-        self._drawing = asyncio.create_task(self._draw())
+        self._drawing = asyncio.create_task(self._draw_again_and_again())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -104,11 +104,15 @@ class MarkdownAnswer:
         self._live.stop()
         self._keys.__exit__(None, None, None)
 
-    async def _draw(self) -> None:
+    async def _draw_again_and_again(self) -> None:
         # Not Rich's own refreshing thread: it races with printing, and lines get lost.
         while True:
-            self._live.refresh()
+            self.draw()
             await asyncio.sleep(SECONDS_PER_FRAME)
+
+    def draw(self) -> None:
+        """One frame."""
+        self._live.refresh()
 
     def show(self, event: Event) -> None:
         """Take the event in; the screen follows within a frame."""
@@ -146,19 +150,22 @@ class MarkdownAnswer:
             self._print_finished_blocks()
 
     def _print_finished_blocks(self) -> None:
-        length = finished_length(self._tail) if self._section == "text" else self._tail.rfind("\n\n") + 1
-        if length > 0:
-            self._print_start_of_tail(length)
+        end_of_line = self._tail.rfind("\n") + 1
+        blocks = self._blocks(self._tail[:end_of_line])
+        if len(blocks) > 1:
+            self._print_text(blocks[:-1], rest=blocks[-1] + self._tail[end_of_line:])
 
     def _end_section(self) -> None:
-        self._print_start_of_tail(len(self._tail))
+        self._print_text(self._blocks(self._tail), rest="")
         self._section = "none"
 
-    def _print_start_of_tail(self, length: int) -> None:
-        finished, rest = self._tail[:length], self._tail[length:]
-        block = self._rendered(finished) if finished.strip() else None
+    def _blocks(self, text: str) -> list[str]:
+        return split_blocks(text) if self._section == "text" else [part for part in text.split("\n\n") if part.strip()]
+
+    def _print_text(self, blocks: list[str], *, rest: str) -> None:
+        rendered = [self._rendered(block) for block in blocks]
         self._tail = rest
-        if block is not None:
+        for block in rendered:
             self._print_block(block)
 
     def _print_block(self, block: RenderableType, *, is_note: bool = False) -> None:
