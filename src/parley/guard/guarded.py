@@ -172,7 +172,8 @@ class GuardedProvider:
         try:
             status = await self._test()
         except ParleyError as error:
-            return ConnectionStatus(success=False, provider=self.name, error=advice_for(error, provider=self.name))
+            problem = advice_for(error, provider=self.name, configured=self.config is not None)
+            return ConnectionStatus(success=False, provider=self.name, error=problem)
         latency = status.latency_ms
         if latency is None and status.success:
             latency = round((self._clock.now() - started_at) * 1000, 3)

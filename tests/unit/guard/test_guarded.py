@@ -515,16 +515,18 @@ async def test_a_connection_test_falls_back_to_one_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "remedy"),
+    ("error", "config", "remedy"),
     [
-        (AuthenticationError("invalid key"), "Check SCRIPTED_API_KEY"),
-        (RateLimitError("slow down"), "Wait a moment"),
-        (ModelNotFoundError("no such model"), "SCRIPTED_MODEL"),
-        (ValueError("what is this"), "SCRIPTED_ENDPOINT"),
+        (AuthenticationError("invalid key"), Config(api_key="k", model="m"), "Check SCRIPTED_API_KEY"),
+        (AuthenticationError("invalid key"), None, "Check its api_key"),
+        (RateLimitError("slow down"), None, "Wait a moment"),
+        (ModelNotFoundError("no such model"), Config(api_key="k", model="m"), "SCRIPTED_MODEL"),
+        (ProtocolError("what is this"), Config(api_key="k", model="m"), "SCRIPTED_ENDPOINT"),
+        (ValueError("what is this"), None, "a fault in the code of scripted: tell its author"),
     ],
 )
-async def test_a_failed_test_says_what_to_do_and_does_not_raise(error: Exception, remedy: str) -> None:
-    status = await guard(Scripted([error])).test_connection()
+async def test_a_failed_test_says_what_to_do_and_does_not_raise(error: Exception, config: Config | None, remedy: str) -> None:
+    status = await guard(Scripted([error], config=config)).test_connection()
     assert status.success is False
     assert status.error is not None
     assert str(error) in status.error
