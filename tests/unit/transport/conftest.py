@@ -17,6 +17,7 @@ from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ResponseWarning
+from parley.transport.client import HttpClient
 from parley.transport.http_provider import Dialect, HttpProvider
 
 MAX_LINE_BYTES = 1024 * 1024
@@ -88,6 +89,13 @@ class ListingCodec(LineCodec):
 
 class AcmeConfig(Config):
     model: str = "acme-fast"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    http_client = HttpClient()
+    yield http_client
+    await http_client.aclose()
 
 
 @pytest.fixture

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import shutil
 import socket
-import ssl
-import subprocess
 import zlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,16 +16,8 @@ from parley.contract.http import HttpRequest
 from parley.testing.replay import Answer, ReplayServer
 from parley.transport import client as client_module
 from parley.transport.client import HttpClient
-from parley.transport.settings import ConnectionSettings
 
 FAST_SECONDS = 0.1
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    http_client = HttpClient()
-    yield http_client
-    await http_client.aclose()
 
 
 def post(server: ReplayServer, body: bytes = b"{}", **headers: str) -> HttpRequest:
@@ -317,58 +305,6 @@ class TestBadRequest:
         assert "secret-9" not in str(raised.value.to_dict())
 
 
-class TestTls:
-    async def test_an_authority_of_ones_own(self, client: HttpClient, certificate: tuple[Path, Path]) -> None:
-        authority, server_file = certificate
-        async with ReplayServer(Answer(body=b"safe"), tls=server_tls(server_file)) as server:
-            with await client.send(post(server), ConnectionSettings(ca_file=str(authority))) as response:
-                assert await response.read_body(100) == b"safe"
-
-    async def test_without_it_the_certificate_is_refused(self, client: HttpClient, certificate: tuple[Path, Path]) -> None:
-        async with ReplayServer(Answer(), tls=server_tls(certificate[1])) as server:
-            with pytest.raises(ConnectError, match=r"certificate of https://127.0.0.1:\d+ is not trusted .*name its file in ca_file"):
-                await client.send(post(server))
-            assert server.requests == []
-
-    async def test_closing_does_not_wait_for_goodbye(self, client: HttpClient, certificate: tuple[Path, Path]) -> None:
-        authority, server_file = certificate
-        async with ReplayServer(Answer(body=b"a", streamed=True, ending="stall"), tls=server_tls(server_file)) as server:
-            with await client.send(post(server), ConnectionSettings(ca_file=str(authority))) as response:
-                await response.read()
-            await asyncio.wait_for(server.disconnected(), FAST_SECONDS)
-
-
-class TestProxy:
-    async def test_plain(self, client: HttpClient) -> None:
-        async with ReplayServer(Answer(body=b"ok")) as server, forward_proxy() as proxy:
-            settings = ConnectionSettings(proxy=f"http://us%20er:pass@127.0.0.1:{proxy.port}")
-            for _ in range(2):
-                with await client.send(post(server), settings) as response:
-                    assert await response.read_body(100) == b"ok"
-            assert proxy.heads[0].startswith(f"POST {server.url}/talk?a=b HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n")
-            assert "Proxy-Authorization: Basic dXMgZXI6cGFzcw==\r\n" in proxy.heads[0]
-
-    async def test_tunnel(self, client: HttpClient, certificate: tuple[Path, Path]) -> None:
-        authority, server_file = certificate
-        async with ReplayServer(Answer(body=b"ok"), tls=server_tls(server_file)) as server, forward_proxy() as proxy:
-            settings = ConnectionSettings(proxy=f"http://user:pass@127.0.0.1:{proxy.port}", ca_file=str(authority))
-            with await client.send(post(server), settings) as response:
-                assert await response.read_body(100) == b"ok"
-            assert proxy.heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n")
-            assert "proxy-authorization: basic dxnlcjpwyxnz" in proxy.heads[0].lower()
-            assert "proxy-authorization" not in server.requests[0].headers
-
-    async def test_one_that_is_not_there(self, client: HttpClient) -> None:
-        async with ReplayServer(Answer()) as server:
-            with pytest.raises(ConnectError, match=r"the proxy http://127\.0\.0\.1"):
-                await client.send(post(server), ConnectionSettings(proxy=f"http://127.0.0.1:{free_port()}"))
-
-    async def test_one_that_refuses(self, client: HttpClient) -> None:
-        async with raw_server(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as url:
-            with pytest.raises(ConnectError, match=r"status 407.*user and password"):
-                await client.send(HttpRequest(method="GET", url="https://127.0.0.1:1/v1"), ConnectionSettings(proxy=url))
-
-
 class TestShared:
     async def test_one_client_for_all_providers_of_a_loop(self) -> None:
         one, two = Owner(), Owner()
@@ -405,57 +341,6 @@ class TestShared:
 
 class Owner:
     pass
-
-
-class ForwardProxy:
-    """A true proxy of a few lines: reads one head, connects, and passes bytes both ways."""
-
-    def __init__(self) -> None:
-        self.heads: list[str] = []
-        self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> ForwardProxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.heads.append(head)
-        method, target, _ = head.split(" ", 2)
-        authority = target if method == "CONNECT" else target.split("/")[2]
-        host, _, port = authority.partition(":")
-        there, back = await asyncio.open_connection(host, int(port))
-        if method == "CONNECT":
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        else:
-            back.write(head.replace(target, "/" + target.split("/", 3)[3]).encode())
-        with suppress(asyncio.CancelledError):  # the test is over; asyncio would report a cancelled handler
-            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-
-def forward_proxy() -> ForwardProxy:
-    return ForwardProxy()
 
 
 class raw_server:  # noqa: N801 - used like a function
@@ -508,44 +393,3 @@ async def until(reached: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not reached():  # noqa: ASYNC110 - what is waited for has no event: it is the client's own state
             await asyncio.sleep(0)
-
-
-def server_tls(file: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(file)
-    return context
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A throw-away authority, and a server's key and certificate signed by it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate authority")
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "san.cnf").write_text("subjectAltName=IP:127.0.0.1\n")
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    for arguments in (
-        ["req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=Test authority"],
-        ["req", *new_key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1"],
-        [
-            "x509",
-            "-req",
-            "-in",
-            "server.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            "1",
-            "-extfile",
-            "san.cnf",
-            "-out",
-            "server.crt",
-        ],
-    ):
-        subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
-    (folder / "server.pem").write_bytes((folder / "server.key").read_bytes() + (folder / "server.crt").read_bytes())
-    return folder / "ca.pem", folder / "server.pem"
