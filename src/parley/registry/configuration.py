@@ -20,6 +20,7 @@ from parley.registry.conversion import INVALID, convert, report_unknown
 from parley.registry.environment import Environment, Found
 
 _REFERENCE = re.compile(r"env:\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
+_CREDENTIAL = re.compile(r"(?i)auth|key|token|secret|password|cookie")
 _KEY = "api_key"
 
 
@@ -172,12 +173,15 @@ def _resolved(config_field: ConfigField, value: Any, *, layers: _Layers, path: s
         items = cast("dict[str, Any]", value)
         resolved = {key: _resolved(config_field, item, layers=layers, path=f"{path}.{key}") for key, item in items.items()}
         return INVALID if INVALID in resolved.values() else resolved
-    if not isinstance(value, str):
-        return value
-    if not (match := _REFERENCE.fullmatch(value)):
-        if config_field.setting.secret and value and ("://" not in value or "@" in value):
+    if not isinstance(value, str) or not value.startswith("env:"):
+        if config_field.setting.secret and _is_literal_secret(config_field, value, path):
             layers.found.literal_secrets.append(path)
         return value
+    match = _REFERENCE.fullmatch(value)
+    if match is None:
+        problem = "is no name of a variable; write env:NAME, with letters, digits and _"
+        layers.found.problems.append(FieldProblem(path=path, message=problem))
+        return INVALID
     found = layers.environment.find([match[1]])
     if found is None:
         hint = did_you_mean(match[1], layers.environment.names())
@@ -187,3 +191,13 @@ def _resolved(config_field: ConfigField, value: Any, *, layers: _Layers, path: s
         return INVALID
     layers.found.origins[config_field.name] = f"{found.origin} (named in {path.partition(':')[0]})"
     return found.value
+
+
+def _is_literal_secret(config_field: ConfigField, value: Any, path: str) -> bool:
+    """Of a table (headers) only what is called like a credential; of a URL (a proxy) only one with a password in it."""
+    if not isinstance(value, str) or not value:
+        return False
+    name = path.rpartition(".")[2]
+    if "://" in value:
+        return "@" in value
+    return name.partition("[")[0] in {config_field.name, "keys"} or _CREDENTIAL.search(name) is not None

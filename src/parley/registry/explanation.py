@@ -20,7 +20,7 @@ def why_unusable(instance: Instance, definition: Definition, configured: Configu
         return ConfigurationError(f"{instance.name} cannot be used: {_listed(problems)}", provider=instance.name, fields=problems)
     if configured.missing_references:
         missing_references = configured.missing_references
-        message = f"{instance.name} has no key: {_listed(missing_references)}"
+        message = f"{instance.name} is not set up: {_listed(missing_references)}"
         return MissingCredentialError(message, provider=instance.name, fields=missing_references)
     missing = configured.missing[0]
     names = variables(missing, instance)

@@ -115,6 +115,12 @@ def test_a_reference_to_nothing_is_told_once_with_what_was_meant() -> None:
     assert 'Did you mean "TEAM_KEYS"?' in missing.message
 
 
+def test_a_malformed_reference_is_not_taken_for_a_key() -> None:
+    configured = _configure(entry=_entry(api_key="env:MY-KEY"))
+    assert [problem.path for problem in configured.problems] == ["parley.toml: providers[0].api_key"]
+    assert not configured.literal_secrets
+
+
 def test_of_several_keys_the_first_is_in_use_and_all_are_kept() -> None:
     configured = _configure({"A": "k1", "B": "k2"}, entry=_entry(keys=["env:A", "env:B"]))
     assert configured.config == AcmeConfig(api_key="k1")
@@ -128,9 +134,9 @@ def test_one_key_or_several_but_not_both() -> None:
 
 
 def test_literal_secrets_are_found() -> None:
-    entry = _entry(keys=["sk-1", "env:B"], headers={"X-Team": "plain"}, proxy="http://proxy.local:1")
+    entry = _entry(keys=["sk-1", "env:B"], headers={"X-Team": "plain", "X-Auth": "s"}, proxy="http://proxy.local:1")
     configured = _configure({"B": "k"}, entry=entry)
-    assert configured.literal_secrets == ["parley.toml: providers[0].keys[0]", "parley.toml: providers[0].headers.X-Team"]
+    assert configured.literal_secrets == ["parley.toml: providers[0].keys[0]", "parley.toml: providers[0].headers.X-Auth"]
     assert _configure(entry=_entry(api_key="k", proxy="http://u:p@proxy.local:1")).literal_secrets == [
         "parley.toml: providers[0].api_key",
         "parley.toml: providers[0].proxy",
