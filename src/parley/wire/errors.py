@@ -51,6 +51,7 @@ _CODES: dict[str, type[ProviderError]] = {
     "data_inspection_failed": ContentFilterError,
     "model_not_found": ModelNotFoundError,
     "model_not_exist": ModelNotFoundError,
+    "model_not_supported": ModelNotFoundError,
     "model_decommissioned": ModelNotFoundError,
     "invalid_model": ModelNotFoundError,
     "deploymentnotfound": ModelNotFoundError,

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from parley.contract.errors import FieldProblem, InvalidRequestError
-from parley.contract.messages import FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
+from parley.contract.messages import FilePart, ImagePart, Part, TextPart, ToolResult
 from parley.contract.request import ChatRequest
 from parley.contract.response import ResponseWarning
 
@@ -148,13 +148,3 @@ def data_url(part: ImagePart | FilePart) -> str:
     if part.data is not None:
         return f"data:{part.media_type or 'application/octet-stream'};base64,{part.data}"
     return part.url or ""
-
-
-def calls_of(message: Message) -> list[ToolCall]:
-    """The message's tool calls in order."""
-    return [part for part in message.parts if isinstance(part, ToolCall)]
-
-
-def reasoning_of(message: Message) -> list[ReasoningPart]:
-    """The message's reasoning parts in order."""
-    return [part for part in message.parts if isinstance(part, ReasoningPart)]

@@ -41,6 +41,7 @@ from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
 
 MAX_CITATIONS = 4096
 _END = b"[DONE]"
+_THOUGHT_CHUNKS = {"thinking": "thinking", "reasoning": "summary"}
 
 
 class OpenAIChatDecoder(ReplyDecoder):
@@ -115,9 +116,8 @@ class OpenAIChatDecoder(ReplyDecoder):
         if self._started and not reply_id and not model:
             return
         headers: Mapping[str, str] = {} if self._started else self._head.headers
-        events.append(
-            ResponseStarted(id=reply_id or None, model=model or None, request_id=request_id(headers), rate_limits=rate_limits(headers))
-        )
+        request = request_id(headers) or text_of(object_of(value.get("x_groq")).get("id")) or None
+        events.append(ResponseStarted(id=reply_id or None, model=model or None, request_id=request, rate_limits=rate_limits(headers)))
         self._started = True
         self._id, self._model = self._id or reply_id, self._model or model
         self._calls.seed = self._id
@@ -196,18 +196,21 @@ class OpenAIChatDecoder(ReplyDecoder):
             self._add_text(json_text(content), events)
 
     def _read_chunk(self, chunk: Any, events: list[Event]) -> None:
-        """Mistral's typed chunks: text, thinking (a list of text chunks) and references, which stand for no text."""
+        """Typed chunks: text, thinking (Mistral: a list of text chunks), reasoning (Databricks: its summary), an image, and references,
+        which stand for no text.
+        """
         if isinstance(chunk, str):
             self._add_text(chunk, events)
             return
         typed = object_of(chunk)
-        if typed.get("type") == "thinking":
-            thinking = typed.get("thinking")
-            texts = [thinking] if isinstance(thinking, str) else [object_of(inner).get("text") for inner in list_of(thinking)]
+        kind = typed.get("type")
+        if isinstance(kind, str) and kind in _THOUGHT_CHUNKS:
+            thought = typed.get(_THOUGHT_CHUNKS[kind])
+            texts = [thought] if isinstance(thought, str) else [object_of(inner).get("text") for inner in list_of(thought)]
             for text in texts:
                 if isinstance(text, str) and text:
-                    self._add_reasoning(text, "thinking", events)
-        elif typed.get("type") == "image_url":
+                    self._add_reasoning(text, kind, events)
+        elif kind == "image_url":
             self._add_image(typed, events)
         elif text_of(typed.get("text")):
             self._add_text(typed["text"], events)

@@ -44,7 +44,9 @@ def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:
         message = f"{message}: {raw}"
     words = " ".join([message, *codes])
     error_class = classify(head.status, words, codes=codes)
-    return provider_error(head, message=message, provider_code=_most_telling(codes), error_class=error_class)
+    made = provider_error(head, message=message, provider_code=_most_telling(codes), error_class=error_class)
+    made.request_id = made.request_id or first_text(document.get("request_id"), error.get("request_id")) or None
+    return made
 
 
 def _most_telling(codes: tuple[str, ...]) -> str | None:

@@ -55,7 +55,7 @@ def usage_of(raw: dict[str, Any]) -> UsageReport | None:
     in the total alone, Mistral counts audio apart from the prompt, and gateways to Anthropic may count its cache apart.
     """
     details = object_of(raw.get("prompt_tokens_details"))
-    reasoning = count_of(object_of(raw.get("completion_tokens_details")).get("reasoning_tokens"))
+    reasoning = _first_count(object_of(raw.get("completion_tokens_details")).get("reasoning_tokens"), raw.get("reasoning_tokens"))
     cached = _first_count(
         details.get("cached_tokens"), raw.get("prompt_cache_hit_tokens"), raw.get("cached_tokens"), raw.get("cache_read_input_tokens")
     )

@@ -95,6 +95,10 @@ def test_an_id_that_comes_late_fills_what_was_open() -> None:
     assert events[:2] == [ResponseStarted(request_id="req_1"), ResponseStarted(id="r9", model="m9")]
 
 
+def test_a_type_that_is_no_word_crashes_nothing() -> None:
+    assert text(whole({"content": [{"type": ["thinking"], "text": "a"}, {"type": {}, "text": "b"}]})) == "ab"
+
+
 def test_comments_pings_blank_events_and_unknown_fields_are_ignored() -> None:
     body = b": OPENROUTER PROCESSING\r\n\r\nevent: ping\r\ndata: {}\r\n\r\ndata:\r\n\r\n" + sse({"new": 1, "choices": []}, STOP)
     assert [event for event in decode(body) if not isinstance(event, ResponseStarted)] == of_kind(decode(body), ResponseFinished)
@@ -143,6 +147,19 @@ def test_thinking_chunks_are_reasoning() -> None:
     content = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "ok"}]
     for events in (whole({"content": content}), stream({"content": content[:1]}, {"content": content[1:]})):
         assert (reasoning(events), text(events)) == ("hm", "ok")
+
+
+def test_reasoning_chunks_are_reasoning() -> None:
+    events = whole(
+        {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, {"type": "text", "text": "ok"}]}
+    )
+    assert (reasoning(events), text(events)) == ("hm", "ok")
+
+
+def test_the_request_id_is_taken_from_the_body_where_no_header_has_it() -> None:
+    head = ResponseHead(status=200, provider="acme")
+    events = decode(sse({"id": "r1", "model": "m1", "x_groq": {"id": "req_9"}, "choices": []}, STOP), head=head)
+    assert events[0] == ResponseStarted(id="r1", model="m1", request_id="req_9")
 
 
 def test_reasoning_details_are_put_together_and_kept_whole() -> None:

@@ -87,6 +87,12 @@ def test_a_body_that_is_no_json_object_still_means_its_status(status: int, expec
     assert error.message.startswith("acme answered")
 
 
+def test_the_request_id_is_taken_from_the_body_where_no_header_has_it() -> None:
+    body = b'{"message":"no","request_id":"r1"}'
+    assert decode_error_body(ResponseHead(status=400), body).request_id == "r1"
+    assert decode_error_body(ResponseHead(status=400, headers={"x-request-id": "h1"}), body).request_id == "h1"
+
+
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=10)),
     lambda inner: st.one_of(
