@@ -6,6 +6,7 @@ import asyncio
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from parley.contract.errors import ParleyError
 from parley.registry.description import ProviderDescription
 from parley.registry.instances import COMPATIBLE
 from parley.registry.loading import Registry
+from parley.telemetry import scrub
 
 TEST_SECONDS = 15.0
 PROBE_SECONDS = 1.0
@@ -161,8 +163,10 @@ async def _listens(endpoint: str) -> bool:
     return True
 
 
-def scrubbed(text: str) -> str:
-    """Text for a bug report: no secret, no name of the person's home directory."""
-    from parley.telemetry import scrub
-
-    return scrub(text).replace(str(Path.home()), "~")
+def scrubbed(value: Any) -> Any:
+    """A document for a bug report: in no text of it a secret, or the name of the person's home directory."""
+    if isinstance(value, str):
+        return scrub(value).replace(str(Path.home()), "~")
+    if isinstance(value, dict):
+        return {key: scrubbed(item) for key, item in cast("dict[str, Any]", value).items()}
+    return [scrubbed(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

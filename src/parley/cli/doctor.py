@@ -47,7 +47,8 @@ def _write(file: Path, checkup: Checkup) -> None:
     from parley.cli.checkup import scrubbed
     from parley.contract.errors import InvalidRequestError
 
-    text = scrubbed(msgspec.json.format(msgspec.json.encode(checkup), indent=2).decode())
+    document = scrubbed(msgspec.to_builtins(checkup))
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
     try:
         file.write_text(text + "\n", encoding="utf-8")
     except OSError as error:

@@ -24,3 +24,9 @@ def _own_environment() -> Iterator[None]:
     os.environ.pop("PARLEY_CONFIG", None)
     if before is not None:
         os.environ["PARLEY_CONFIG"] = before
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
