@@ -22,9 +22,10 @@ from parley.contract.events import (
     UsageReported,
     WarningRaised,
 )
-from parley.contract.http import ResponseHead
-from parley.contract.messages import Message, ToolCall
+from parley.contract.http import ResponseHead, Target
+from parley.contract.messages import Message, ToolCall, ToolResult
 from parley.contract.request import ChatRequest
+from parley.contract.response import ChatResponse
 from parley.contract.usage import UsageReport
 from parley.testing.recordings import Recording, find_recordings, load_recording
 from parley.wire.openai_chat import OpenAIChat
@@ -196,6 +197,33 @@ def test_deltas_and_the_whole_call_agree(recording: Recording) -> None:
         if isinstance(event, ToolCallEnded):
             deltas = [delta.arguments for delta in outcome.events if isinstance(delta, ToolCallDelta) and delta.index == event.index]
             assert event.call.arguments == ("".join(deltas) or "{}")
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [param for param in RECORDINGS if not param.values[0] or (param.values[0].status < 400 and param.values[0].kind != "error-stream")],
+)
+def test_a_reply_can_be_sent_back_to_its_vendor(recording: Recording, fold: Any) -> None:
+    outcome, naive = Outcome(recording, [recording.body]), NaiveReading(recording)
+    reply: ChatResponse = fold(outcome.events).reply
+    results = [ToolResult(tool_call_id=call.id, content="42") for call in reply.tool_calls]
+    messages = [*REQUEST.messages, reply.to_message(), *([Message(role="tool", content=list(results))] if results else [])]
+    target = Target(provider=recording.provider, model="m", endpoint="https://acme.example/v1")
+    field: Any = {"mistral-chat": "thinking", "deepseek": "reasoning_content", "ollama-openai": "reasoning"}.get(recording.provider, "")
+    sent = OpenAIChat(reasoning_field=field).encode(ChatRequest(messages=messages), target=target, stream=False)
+    _, assistant, *answers = json.loads(sent.body)["messages"]
+    assert [warning.code for warning in sent.warnings] in ([], ["assistant_media_dropped"])
+    content = assistant["content"] or ""
+    if isinstance(content, list):
+        content = "".join(chunk.get("text", "") for chunk in content)
+    assert naive.structured is not None or content == naive.text
+    calls = assistant.get("tool_calls", [])
+    assert [call["id"] for call in calls] == [answer["tool_call_id"] for answer in answers]
+    assert len(calls) == len(naive.calls)
+    for call, known in zip(calls, naive.calls.values(), strict=True):
+        assert call.get("custom", call.get("function", {})).get("name") == known["name"]
+    for secret in re.findall(rb'"(?:signature|thought_signature)":\s*"([^"]{20,})"', recording.body):
+        assert secret in sent.body
 
 
 @pytest.mark.parametrize("recording", [param for param in RECORDINGS if not param.values[0] or param.values[0].kind == "error-stream"])
