@@ -32,7 +32,7 @@ provider = Dialect(
     description="Open models on your own machine",
     config=OllamaConfig,
     wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
-    capabilities=Capabilities(streaming=True, image_urls=False, files=False, tool_choice=False),
+    capabilities=Capabilities(streaming=True, image_urls=False, files=False),
     docs_url="https://ollama.com/library",
     local=True,
     extra_options=None,
