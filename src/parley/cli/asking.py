@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -42,13 +43,22 @@ async def ask(client: Client, question: Question, *, view: AnswerView | None, st
             for event in whole_reply(reply):
                 view.show(event)
             return reply
-        async for event in client.stream(question.target, messages=question.messages, system_prompt=question.system):
-            if isinstance(event, TextDelta):
-                question.delivered += event.text
+        return await follow(client.stream(question.target, question.messages, system_prompt=question.system), view, question=question)
+
+
+async def follow(events: AsyncIterator[Event], view: AnswerView | None, *, question: Question | None = None) -> ChatResponse:
+    """Show the events to their end; the reply that the last of them holds."""
+    reply: ChatResponse | None = None
+    async for event in events:
+        if question is not None and isinstance(event, TextDelta):
+            question.delivered += event.text
+        if view is not None:
             view.show(event)
-            if isinstance(event, ResponseFinished):
-                return event.response
-    raise ProtocolError("the stream ended without its last event")
+        if isinstance(event, ResponseFinished):
+            reply = event.response
+    if reply is None:
+        raise ProtocolError("the stream ended without its last event")
+    return reply
 
 
 def whole_reply(reply: ChatResponse) -> list[Event]:

@@ -9,6 +9,9 @@ import typer
 if TYPE_CHECKING:
     from parley.registry.description import ProviderDescription
 
+NARROW = 80
+"""Columns below which the default models are left out, so that what to do stays readable."""
+
 _STYLES = {"ready": "good", "unconfigured": "note", "quarantined": "bad"}
 
 
@@ -57,14 +60,18 @@ def _print_table(descriptions: list[ProviderDescription]) -> None:
     from parley.cli.terminal import console, one_line
 
     output = console()
+    with_model = output.width >= NARROW
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="heading")
-    for title in ("name", "state", "default model", "key, or what to do"):
-        table.add_column(title, overflow="fold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    if with_model:
+        table.add_column("default model", overflow="fold")
+    table.add_column("key, or what to do", overflow="fold")
     for description in sorted(descriptions, key=lambda each: each.status != "ready"):
         table.add_row(
             Text(description.name, style="heading" if description.status == "ready" else "none"),
             Text(description.status, style=_STYLES[description.status]),
-            Text(one_line(description.model)),
+            *([Text(one_line(description.model))] if with_model else []),
             Text(one_line(_why(description), longest=300), style="note"),
         )
     output.print(table)

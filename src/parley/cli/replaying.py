@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from parley.cli.asking import whole_reply
+from parley.cli.asking import follow, whole_reply
 from parley.cli.documents import print_json, reply_document
 from parley.cli.terminal import one_line
 from parley.cli.views import answer_view
 from parley.contract.errors import InvalidRequestError, UnknownProviderError
-from parley.contract.events import ResponseFinished
 from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
@@ -82,11 +81,7 @@ async def _replayed(recording: Recording, reader: str, *, port: int, view: Answe
 async def _read(provider: GuardedProvider, recording: Recording, view: AnswerView | None) -> ChatResponse:
     request = ChatRequest(messages=[Message(role="user", content="replay")], options=Options(model=recording.model or None))
     if recording.streaming:
-        async for event in provider.stream(request, attempts=1):
-            if view is not None:
-                view.show(event)
-            if isinstance(event, ResponseFinished):
-                return event.response
+        return await follow(provider.stream(request, attempts=1), view)
     reply = await provider.generate(request, attempts=1)
     if view is not None:
         for event in whole_reply(reply):
