@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parley.transport.settings import ConnectionSettings, header_problem, setting_problems, url_problem
+from parley.contract.errors import InvalidRequestError
+from parley.transport.settings import ConnectionSettings, header_lines, header_problem, setting_problems, url_problem
 
 
 @pytest.mark.parametrize("value", ["key\n", "key\r\nX-Admin: 1", "ke\ny"])
@@ -71,3 +72,19 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there() -> None:
     (problem,) = setting_problems(ConnectionSettings(ca_file="/nowhere/ca.pem"), {})
     assert problem.message == "/nowhere/ca.pem cannot be read (No such file or directory)"
+
+
+def test_headers_as_they_are_sent() -> None:
+    for _ in range(2):
+        assert header_lines({"X-A": "1", "x-b": "ü"}) == "X-A: 1\r\nx-b: ü\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-A": "1\r\nX-Admin: 1"}, {"X-A": "1\n"}, {"X-A": "1\r"}, {"X-A": "\x00"}, {"X-A": "\u0100"}, {"Host": "h"}, {"X A": "1"}, {"": ""}],
+)
+def test_a_header_that_cannot_be_sent_is_named(headers: dict[str, str]) -> None:
+    header_lines({"X-A": "known"})
+    with pytest.raises(InvalidRequestError) as raised:
+        header_lines({"X-B": "2"} | headers)
+    assert raised.value.fields[0].path == f"headers.{next(iter(headers))!r}"
