@@ -17,11 +17,12 @@ MAX_COMPLETE_BODY_BYTES = 64 * 1024 * 1024
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_NOT_IN_HEADER_LINES = re.compile(r"[^\t\r\n\x20-\x7e\x80-\xff]")
+_HEADER_LINES = re.compile(
+    r"(?:(?!(?i:host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect):)"
+    r"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t\x20-\x7e\x80-\xff]*+\r\n)*+"
+)
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _SET_BY_TRANSPORT = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"})
-_MAX_GOOD_NAMES = 1000
-_good_names: set[str] = set()
 
 
 class ConnectionSettings(Struct, frozen=True, kw_only=True):
@@ -50,16 +51,10 @@ def header_problem(name: str, value: str) -> str | None:
 def header_lines(headers: Mapping[str, str]) -> str:
     """The headers as they are sent. Raises InvalidRequestError, which names the first that cannot be."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    # One look at all of them: a value with a line break of its own makes more breaks than there are headers.
-    clean = lines.count("\n") == lines.count("\r") == len(headers) and _NOT_IN_HEADER_LINES.search(lines) is None
-    if not clean or not _good_names.issuperset(headers):
-        for name, value in headers.items():
-            if problem := header_problem(name, value):
-                raise InvalidRequestError(
-                    f"the header {name!r} {problem}", fields=[FieldProblem(path=f"headers.{name!r}", message=problem)]
-                )
-        if len(_good_names) < _MAX_GOOD_NAMES:
-            _good_names.update(headers)
+    # One look at all of them; a value that holds whole lines of its own makes more lines than there are headers.
+    if not _HEADER_LINES.fullmatch(lines) or lines.count("\n") != len(headers):
+        name, problem = next((name, problem) for name, value in headers.items() if (problem := header_problem(name, value)))
+        raise InvalidRequestError(f"the header {name!r} {problem}", fields=[FieldProblem(path=f"headers.{name!r}", message=problem)])
     return lines
 
 
