@@ -10,7 +10,7 @@ import typer
 
 def chat(
     message: Annotated[
-        list[str] | None, typer.Argument(metavar="[MESSAGE]...", help="What to ask. Without it: standard input, or a conversation.")
+        list[str] | None, typer.Argument(metavar="MESSAGE", help="What to ask. Without it: standard input, or a conversation.")
     ] = None,
     provider: Annotated[str | None, typer.Option("--provider", "-p", metavar="NAME[/MODEL]", help="Whom to ask.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="Which of the provider's models.")] = None,
