@@ -44,8 +44,6 @@ class _Calls:
         if call.id in self._open:
             invalid(f"{path}.id", f'the tool call "{call.id}" is there twice')
         self._open[call.id] = path
-        # Vendors without ids of their own count from the start in every reply.
-        self._answered.discard(call.id)
 
     def answered(self, result: ToolResult, path: str) -> None:
         """A tool answers."""

@@ -129,6 +129,16 @@ async def test_what_comes_after_the_end_is_dropped() -> None:
     assert rules(provider) == {"event_after_end"}
 
 
+async def test_what_comes_after_the_end_in_the_same_batch_is_dropped_too() -> None:
+    class Batched(Scripted):
+        async def stream_batches(self, request: ChatRequest) -> AsyncIterator[list[Event]]:
+            yield [TextDelta("a"), END, TextDelta("b")]
+
+    provider = guard(Batched())
+    assert [type(event) for event in await collected(provider)] == [TextDelta, ResponseFinished]
+    assert rules(provider) == {"event_after_end"}
+
+
 async def test_an_error_after_the_end_wins_over_the_end() -> None:
     with pytest.raises(ServerError):
         await collected(guard(Scripted([TextDelta("a"), END, ServerError("late")])))

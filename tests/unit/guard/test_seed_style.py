@@ -510,6 +510,17 @@ async def test_a_token_that_is_no_string_is_a_protocol_error_even_when_swallowed
         await guard(one(stream_response)).stream_response(messages=HELLO)
 
 
+async def test_what_the_guard_refused_wins_over_what_the_author_makes_of_it() -> None:
+    async def stream_response(on_token, **_):
+        try:
+            on_token(None)
+        except Exception as error:
+            raise ValueError("something went wrong") from error
+
+    with pytest.raises(ProtocolError, match="called on_token with a NoneType"):
+        await guard(one(stream_response)).stream_response(messages=HELLO)
+
+
 @pytest.mark.parametrize(
     ("result", "problem"),
     [
