@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,15 @@ def pytest_configure() -> None:
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test stands in an empty directory: the checkout's own `.env` and `parley.toml` are not its business."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that a test runs sets up logging for its process; the next test starts without."""
+    yield
+    logger = logging.getLogger("parley")
+    logger.setLevel(logging.NOTSET)
+    logger.handlers.clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [str(ROOT / "README.md"), str(ROOT / "docs" / "guides")]
 
 
-@pytest.mark.parametrize("example", find_examples(*PAGES), ids=str)
+@pytest.mark.parametrize("example", list(find_examples(*PAGES)), ids=str)
 def test_example_runs(example: CodeExample, tmp_path: Path) -> None:
     if not example.prefix.startswith("py"):
         return

@@ -16,14 +16,14 @@ class Decoder(Protocol):
     """Reads one reply, in pieces of any size. Made anew for each reply; not shared between tasks."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take more bytes; give the events they complete.
+        """Take more bytes; give the events they complete. No bytes give no events, but raise an error that was held back behind some.
 
         Raises the typed error that an error event stands for, or ProtocolError.
         """
         ...
 
     def close(self) -> list[Event]:
-        """The bytes are over: give the last events, ResponseFinished among them.
+        """The bytes are over: give the last events, ResponseFinished among them unless `feed` gave it already.
 
         Raises StreamTruncatedError where the wire's own end is missing.
         """

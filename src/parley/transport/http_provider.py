@@ -192,6 +192,7 @@ class HttpProvider(Provider):
                             yield events
                             return
                         yield events
+                        decoder.feed(b"")  # raises the error that came behind these events in the same piece
                 yield decoder.close()
         except ParleyError as error:
             _complete(error, target, phase)

@@ -87,7 +87,7 @@ class AnthropicMessages:
         if system:
             fields["system"] = system
         options.write(fields)
-        apply_model_rules(self._rules, target.model, body=fields, warnings=warnings)
+        apply_model_rules(self._rules, target.model, body=fields, warnings=warnings, strict=request.strict_options)
         limit_cache_markers(fields, warnings)
         return HttpRequest(
             method="POST",

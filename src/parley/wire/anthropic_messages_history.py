@@ -47,7 +47,10 @@ class MessagesHistory:
         """The turns. Tool results stand first in theirs, as the vendor demands; a turn of which nothing is left is left out."""
         encoded: list[dict[str, Any]] = []
         for turn in turns(self._request):
-            parts = sorted(turn.parts, key=lambda part: not isinstance(part, ToolResult)) if turn.role == "user" else turn.parts
+            if turn.role == "user":
+                parts = sorted(turn.parts, key=lambda part: not isinstance(part, ToolResult))
+            else:
+                parts = self._without_media(turn.parts)
             blocks = [block for part in parts for block in self._blocks(part)]
             if not blocks:
                 continue
@@ -56,6 +59,16 @@ class MessagesHistory:
             else:
                 encoded.append({"role": turn.role, "content": blocks})
         return encoded
+
+    def _without_media(self, parts: list[Part]) -> list[Part]:
+        """The vendor takes no images or files in an assistant's turn; what another vendor's model drew or spoke is left out."""
+        kept = [part for part in parts if not isinstance(part, (ImagePart, FilePart))]
+        if len(kept) < len(parts):
+            self._warnings.add(
+                "assistant_media_dropped",
+                f"{self._target.provider} takes no images or files in an assistant's message; they were left out",
+            )
+        return kept
 
     def _blocks(self, part: Part) -> list[dict[str, Any]]:
         data = object_of(own_data(part, self._wire, provider=self._target.provider, warnings=self._warnings))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from parley.contract.errors import UnsupportedFeatureError
 from parley.wire.history import EncodingWarnings
+
+# Each request asks the same few questions.
+_matches = lru_cache(maxsize=4096)(fnmatchcase)
 
 
 class ModelRule(Struct, frozen=True, kw_only=True):
@@ -35,7 +39,7 @@ def apply_model_rules(
     """
     name = model.rsplit("/", 1)[-1].lower()
     for rule in rules:
-        if not fnmatchcase(name, rule.match) or any(fnmatchcase(name, pattern) for pattern in rule.unless):
+        if not _matches(name, rule.match) or any(_matches(name, pattern) for pattern in rule.unless):
             continue
         if any(body.get(field) not in values for field, values in rule.when.items()):
             continue

@@ -81,6 +81,7 @@ class OpenAIChatDecoder(ReplyDecoder):
             return
         if event.data == _END:
             self._done = True
+            self._end(events)  # a server may keep the connection open after it
         else:
             super()._read_event(event, events)
 

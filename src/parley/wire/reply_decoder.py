@@ -39,6 +39,7 @@ class ReplyDecoder(ABC):
         self._document: bytearray | None = None
         self._beginning = b""
         self._started = False
+        self._ended = False
         self._failure: ParleyError | None = None
 
     @abstractmethod
@@ -71,9 +72,16 @@ class ReplyDecoder(ABC):
         if self._failure is not None:
             raise self._failure
         events: list[Event] = []
-        self._take_rest(events)
-        self._finish(events)
+        if not self._ended:
+            self._take_rest(events)
+            self._end(events)
         return events
+
+    def _end(self, events: list[Event]) -> None:
+        """The reply is over: at the end of the bytes, or where the wire's own mark says so and nothing can follow."""
+        if not self._ended:
+            self._finish(events)
+            self._ended = True
 
     def _take(self, data: bytes, events: list[Event]) -> None:
         if self._parser is not None:

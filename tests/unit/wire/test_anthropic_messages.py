@@ -554,3 +554,14 @@ def test_thought_that_is_bound_to_the_words_before_it_is_passed_over_when_they_c
     assert encoded(asking(), "claude-fable-5-1")[0]["thinking"]["type"] == "adaptive"
     with pytest.raises(UnsupportedFeatureError, match="tool_choice"):
         encoded(asking(tools=[Tool(name="t")], tool_choice="required"), "claude-fable-5-1")
+
+
+def test_what_an_assistant_drew_or_spoke_elsewhere_is_left_out_with_a_warning() -> None:
+    spoken = Message(
+        role="assistant", content=[TextPart(text="Listen."), FilePart(media_type="audio/wav", data="aGk="), ImagePart(data="aGk=")]
+    )
+    request = ChatRequest(messages=[Message(role="user", content="Say it"), spoken, Message(role="user", content="Again")])
+    encoded = AnthropicMessages().encode(request, target=Target(provider="anthropic", model="m", endpoint="http://x"), stream=False)
+    turn = json.loads(encoded.body)["messages"][1]
+    assert turn == {"role": "assistant", "content": [{"type": "text", "text": "Listen."}]}
+    assert [warning.code for warning in encoded.warnings] == ["assistant_media_dropped"]

@@ -473,3 +473,11 @@ def outcome(body: bytes, size: int) -> tuple[list[Event], str]:
     except ParleyError as error:
         return events, repr(error)
     return events, ""
+
+
+def test_the_end_mark_ends_the_reply_at_once_since_a_server_may_keep_the_connection_open() -> None:
+    decoder = OpenAIChat().decoder(ChatRequest(messages=[Message(role="user", content="Hi")]), ResponseHead(status=200))
+    events = decoder.feed(b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+    assert isinstance(events[-1], ResponseFinished)
+    assert decoder.feed(b"data: [DONE]\n\n") == []
+    assert decoder.close() == []
