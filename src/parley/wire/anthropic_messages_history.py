@@ -62,7 +62,7 @@ class MessagesHistory:
 
     def _without_media(self, parts: list[Part]) -> list[Part]:
         """The vendor takes no images or files in an assistant's turn; what another vendor's model drew or spoke is left out."""
-        kept = [part for part in parts if not isinstance(part, (ImagePart, FilePart))]
+        kept: list[Part] = [part for part in parts if not isinstance(part, (ImagePart, FilePart))]
         if len(kept) < len(parts):
             self._warnings.add(
                 "assistant_media_dropped",
