@@ -19,7 +19,7 @@ help: ## this list
 $(READY): pyproject.toml uv.lock $(filter-out $(shell command -v uv 2>/dev/null),$(UV))
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found on the PATH."; exit 1; }
 	@echo "setting up ./.venv"
-	@UV_PYTHON=$${UV_PYTHON:-$(PYTHON)} UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --all-extras
+	@UV_PYTHON=$${UV_PYTHON:-$(PYTHON)} UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-true} $(UV) sync --quiet --frozen --all-extras
 	@touch $(READY)
 
 run: $(READY) ## talk to a model in this terminal (offline demo until you set a key)
