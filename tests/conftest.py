@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def _logging_as_it_was() -> Iterator[None]:
     logger = logging.getLogger("parley")
     logger.setLevel(logging.NOTSET)
     logger.handlers.clear()
+
+
+BUDGET_SECONDS = {"architecture": 20, "unit": 240, "contract": 60, "integration": 120, "docs": 60}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long each suite took, beside what it may take."""
+    spent: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent[report.nodeid.split("/")[1]] += report.duration
+    shown = ", ".join(f"{suite} {spent[suite]:.0f} of {budget}" for suite, budget in BUDGET_SECONDS.items() if spent[suite])
+    terminalreporter.write_line(f"seconds by suite: {shown}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
