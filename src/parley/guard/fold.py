@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
 from typing import Any, ClassVar
 
+from msgspec import json
+
 from parley.contract.errors import ProtocolError
 from parley.contract.events import (
     CitationAdded,
@@ -160,7 +162,7 @@ class Fold:
         if self._open is not TextPart:
             self._begin(TextPart)
         self._written.write(event.text)
-        self._characters += len(event.text)
+        self._characters += len(event.text) + _size(event.provider_data)
         self._close(provider_data=event.provider_data)
         return True
 
@@ -178,7 +180,7 @@ class Fold:
             if event.signature is None and event.redacted is None and event.provider_data is None:
                 return False
             self._begin(ReasoningPart)
-        self._characters += len(event.redacted or "")
+        self._characters += len(event.signature or "") + len(event.redacted or "") + _size(event.provider_data)
         self._close(signature=event.signature, redacted=event.redacted, provider_data=event.provider_data)
         return True
 
@@ -189,6 +191,7 @@ class Fold:
         if len(self._calls) >= MAX_TOOL_CALLS:
             raise ProtocolError(f"the reply has more than {MAX_TOOL_CALLS} tool calls")
         self._calls[event.index] = _OpenCall(len(self._parts), event)
+        self._characters += len(event.id) + len(event.name)
         self._parts.append(None)
         return True
 
@@ -203,21 +206,25 @@ class Fold:
     def _call_ended(self, event: ToolCallEnded) -> bool:
         if event.index not in self._calls:
             self._call_started(ToolCallStarted(index=event.index, id=event.call.id, name=event.call.name))
-            self._characters += len(event.call.arguments)
-        self._parts[self._calls[event.index].position] = event.call
+        call = self._calls[event.index]
+        self._characters += max(0, len(event.call.arguments) - call.arguments.tell()) + _size(event.call.provider_data)
+        self._parts[call.position] = event.call
         return True
 
     def _part_added(self, event: PartAdded) -> bool:
         self._make_room()
         part = event.part
         self._parts.append(part)
-        self._characters += len(part.text) if isinstance(part, TextPart) else len(part.data or "")
+        self._characters += len(part.text) if isinstance(part, TextPart) else len(part.data or part.url or "")
+        self._characters += _size(part.provider_data)
         return True
 
     def _citation(self, event: CitationAdded) -> bool:
         if len(self.citations) >= MAX_CITATIONS:
             raise ProtocolError(f"the reply has more than {MAX_CITATIONS} citations")
-        self.citations.append(event.citation)
+        citation = event.citation
+        self._characters += sum(len(words) for words in (citation.url, citation.title, citation.text) if words)
+        self.citations.append(citation)
         return True
 
     def _refused(self, event: RefusalDelta) -> bool:
@@ -300,6 +307,11 @@ def _as_report(reply: ChatResponse) -> UsageReport:
     for name in ("prompt_tokens", "total_tokens", *(("completion_tokens",) if reply.parts else ())):
         counts[name] = counts[name] or None
     return UsageReport(**counts)
+
+
+def _size(provider_data: ProviderData | None) -> int:
+    """What opaque data counts towards the length of a reply."""
+    return 0 if provider_data is None else len(json.encode(provider_data.data, enc_hook=str))
 
 
 def reply_id(provider: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from msgspec import structs
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.errors import (
+    CallerError,
     ConfigurationError,
+    InvalidRequestError,
     ModelNotFoundError,
     ParleyError,
     UnsupportedFeatureError,
@@ -30,7 +32,7 @@ from parley.guard.checks import invalid
 from parley.guard.clock import Clock, LoopClock
 from parley.guard.conduct import Conduct, Violation
 from parley.guard.drivers import ways_of
-from parley.guard.faults import reword
+from parley.guard.faults import adopt, reword
 from parley.guard.features import check_extra, fit_request, missing_features
 from parley.guard.preflight import check_request, read_request
 from parley.guard.retry import RetryBudget, RetryPolicy
@@ -43,6 +45,7 @@ from parley.telemetry import get_logger, scrub
 
 CONNECTION_TEST_SECONDS = 30.0
 
+_Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _logger = get_logger(__name__)
 
@@ -133,14 +136,14 @@ class GuardedProvider:
 
         Raises CallerError before I/O, else what went wrong, with the reply so far in `partial`.
         """
-        async with aclosing(self._batches(check_request(request), attempts, self._streamed)) as batches:
+        async with aclosing(self._batches(self._valid(check_request, request), attempts, self._streamed)) as batches:
             async for batch in batches:
                 for event in batch:
                     yield event
 
     async def generate(self, request: ChatRequest, *, attempts: int | None = None) -> ChatResponse:
         """The answer, whole. Raises as `stream` does."""
-        return await self._whole(check_request(request), attempts)
+        return await self._whole(self._valid(check_request, request), attempts)
 
     async def stream_response(
         self,
@@ -164,7 +167,7 @@ class GuardedProvider:
         options: Options | dict[str, Any] | None = None,
     ) -> ChatResponse:
         """The answer, whole."""
-        return await self._whole(read_request(messages, system_prompt=system_prompt, options=options), None)
+        return await self._whole(self._valid(read_request, messages, system_prompt=system_prompt, options=options), None)
 
     async def test_connection(self) -> ConnectionStatus:
         """Whether it can be reached and accepts the configuration; `error` says what a person can do. Raises no provider's fault."""
@@ -186,21 +189,22 @@ class GuardedProvider:
 
     async def list_models(self) -> Sequence[Model]:
         """The models on offer now. Raises UnsupportedFeatureError where the provider has no such list."""
+        self._valid(self._refuse_if_closed)
         return await self._supervised(self._provider.list_models())
 
     async def embed(self, texts: Sequence[str], options: dict[str, Any] | None = None) -> list[list[float]]:
         """One vector per text, in order. Raises UnsupportedFeatureError where the provider makes none."""
-        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
-            invalid("texts", "expected a list of strings, at least one")
+        self._valid(self._refuse_if_closed)
+        self._valid(_check_texts, texts)
         return await self._supervised(self._provider.embed(texts, options))
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where it does not."""
-        plan = self._plan(check_request(request), self._complete)
+        plan = self._valid(self._plan, self._valid(check_request, request), self._complete)
         return await self._supervised(self._provider.count_tokens(plan.request))
 
     async def aclose(self) -> None:
-        """Give back what the provider holds; more than once is once."""
+        """Give back what the provider holds; more than once is once. Afterwards every call is refused with InvalidRequestError."""
         if self._closed:
             return
         self._closed = True
@@ -213,7 +217,7 @@ class GuardedProvider:
         await self.aclose()
 
     async def _read_and_stream(self, messages: Any, system_prompt: Any, options: Any) -> AsyncGenerator[list[Event], None]:
-        request = read_request(messages, system_prompt=system_prompt, options=options)
+        request = self._valid(read_request, messages, system_prompt=system_prompt, options=options)
         async with aclosing(self._batches(request, None, self._streamed)) as batches:
             async for batch in batches:
                 yield batch
@@ -228,18 +232,16 @@ class GuardedProvider:
 
     async def _batches(self, request: ChatRequest, attempts: int | None, way: Way) -> AsyncGenerator[list[Event], None]:
         """The events of the first attempt that delivers any."""
-        if attempts is not None and attempts < 1:
-            invalid("attempts", f"is {attempts}; the least is 1")
-        plan = self._plan(request, way)
-        budget = RetryBudget(self._retry, tries=attempts)
+        plan = self._valid(self._plan, request, way, attempts)
         started_at = self._clock.now()
+        budget = RetryBudget(self._retry, tries=attempts, ends_at=started_at + plan.limits.total)
         while True:
             call = Call(plan, self._surroundings, started_at=started_at)
             try:
                 while batch := await call.next_batch():
                     yield batch
             except ParleyError as error:
-                delay = None if call.delivered else budget.delay_after(error, now=self._clock.now())
+                delay = None if call.delivered or self._closed else budget.delay_after(error, now=self._clock.now())
                 if delay is None:
                     self._suggest_model(error)
                     raise
@@ -250,21 +252,36 @@ class GuardedProvider:
                 await call.close()
             await self._clock.sleep(delay)
 
-    def _plan(self, request: ChatRequest, way: Way) -> Plan:
+    def _valid(self, check: Callable[_Given, _Result], *given: _Given.args, **named: _Given.kwargs) -> _Result:
+        """What a check makes of the caller's words; its error says whom they were meant for."""
+        try:
+            return check(*given, **named)
+        except CallerError as error:
+            adopt(error, provider=self.name, model="")
+            raise
+
+    def _plan(self, request: ChatRequest, way: Way, attempts: int | None = None) -> Plan:
+        self._refuse_if_closed()
+        if attempts is not None and (not isinstance(attempts, int) or attempts < 1):
+            invalid("attempts", f"is {attempts!r}; expected a whole number, at least 1")
         model = request.options.model or self._default_model()
         abilities = self._abilities.get(model, self._general)
+        limits, timeouts = self._limits(request.options, abilities.capabilities)
+        request = structs.replace(request, options=structs.replace(request.options, model=model or None, timeout=timeouts))
         if request.options.extra:
             check_extra(request.options.extra, self.extra_options, provider=self.name)
         request, warnings = fit_request(request, abilities.missing, provider=self.name)
-        limits, timeouts = self._limits(request.options, abilities.capabilities)
-        options = structs.replace(request.options, model=model or None, timeout=timeouts)
         return Plan(
-            request=structs.replace(request, options=options),
+            request=request,
             way=self._complete if abilities.capabilities.streaming is False else way,
             limits=limits,
             warnings=warnings,
             usage_declared=bool(abilities.capabilities.usage),
         )
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise InvalidRequestError(f"{self.name} was closed; load it again")
 
     def _limits(self, options: Options, capabilities: Capabilities) -> tuple[TimeLimits, Timeouts]:
         column = table_column(local=self.local, capabilities=capabilities, options=options)
@@ -295,6 +312,7 @@ class GuardedProvider:
                 reword(error, error.message.rstrip(".") + "." + suggestion)
 
     async def _test(self) -> ConnectionStatus:
+        self._refuse_if_closed()
         try:
             return await self._supervised(self._provider.test_connection(), seconds=CONNECTION_TEST_SECONDS)
         except UnsupportedFeatureError:
@@ -306,6 +324,11 @@ class GuardedProvider:
     async def _supervised(self, work: Coroutine[Any, Any, _Result], *, seconds: float | None = None) -> _Result:
         limit = seconds or self._limits(Options(), self.capabilities)[0].total
         return await supervise(work, limit, clock=self._clock, conduct=self._conduct)
+
+
+def _check_texts(texts: Any) -> None:
+    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+        invalid("texts", "expected a list of strings, at least one")
 
 
 class _Abilities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
@@ -25,13 +26,14 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 
 class RetryBudget:
-    """What is left of one request's tries."""
+    """What is left of one request's tries. No try begins after `ends_at`, when the request's own time is over."""
 
-    __slots__ = ("_failed_at", "_failures", "_policy", "_tries")
+    __slots__ = ("_ends_at", "_failed_at", "_failures", "_policy", "_tries")
 
-    def __init__(self, policy: RetryPolicy, *, tries: int | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, *, tries: int | None = None, ends_at: float = math.inf) -> None:
         self._policy = policy
         self._tries = policy.tries if tries is None else tries
+        self._ends_at = ends_at
         self._failures = 0
         self._failed_at: float | None = None
 
@@ -44,7 +46,8 @@ class RetryBudget:
             return None
         backoff = min(self._policy.max_seconds, self._policy.base_seconds * 2 ** (self._failures - 1))
         delay = max(error.retry_after or 0.0, backoff * self._policy.jitter())
-        return delay if now + delay <= self._failed_at + self._policy.window_seconds else None
+        begins_at = now + delay
+        return delay if begins_at <= self._failed_at + self._policy.window_seconds and begins_at < self._ends_at else None
 
 
 def _worth_another_try(error: ParleyError) -> bool:

@@ -142,13 +142,16 @@ class HttpClient:
             except TimeoutError as slow:
                 raise errors.connect_timeout(place=route.place, seconds=seconds) from slow
             except (ClientError, OSError) as failure:
-                raise _connect_error(failure, route) from failure
+                problem, cause = _connect_error(failure, route), _system_error(failure)
+                break
             protocol = connection.protocol
             # Bytes that came while the connection was idle would be taken for the answer to our request.
             if protocol is None or (protocol in self._used and (fresh or protocol.should_close)):
                 _abort(connection)
                 continue
             return connection, protocol
+        # Raised out here, because aiohttp's own errors quote the proxy's URL with its password: they must not stand in a traceback.
+        raise problem from cause
 
     def _route(self, url: str, settings: ConnectionSettings) -> _Route:
         route = self._routes.get((url, settings))
@@ -344,12 +347,19 @@ def _something_came(broken: ClientOSError | ServerDisconnectedError) -> bool:
 def _connect_error(failure: ClientError | OSError, route: _Route) -> ParleyError:
     if isinstance(failure, ClientHttpProxyError):
         return errors.proxy_refused(status=failure.status, place=route.place)
-    cause = failure.__cause__ if isinstance(failure.__cause__, OSError) else failure
+    cause = _system_error(failure) or failure
     if not isinstance(cause, OSError):
         cause = OSError(str(failure))
     # With a proxy, the only name that is looked up here is the proxy's own.
     at_proxy = isinstance(failure, ClientProxyConnectionError) or (isinstance(failure, ClientConnectorDNSError) and route.proxy_place != "")
     return errors.connect_error(cause, place=route.proxy_place if at_proxy else route.place, proxy=at_proxy)
+
+
+def _system_error(failure: ClientError | OSError) -> OSError | None:
+    """What the system said, without what the HTTP library made of it."""
+    if isinstance(failure.__cause__, OSError):
+        return failure.__cause__
+    return None if isinstance(failure, ClientError) else failure
 
 
 def _body_error(broken: Exception, place: str, received_bytes: int) -> ParleyError:

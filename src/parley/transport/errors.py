@@ -46,7 +46,7 @@ def connect_timeout(*, place: str, seconds: float) -> ProviderTimeoutError:
 
 def lost_before_answer(cause: Exception, *, place: str) -> ConnectionLostError:
     """The request went out and the connection broke before the head of an answer was whole."""
-    return ConnectionLostError(f"{place} closed the connection before it answered ({_words(cause)})", phase="first_token")
+    return ConnectionLostError(f"{place} closed the connection before it answered ({_words(cause)})")
 
 
 def cut_body(*, place: str, received_bytes: int) -> ConnectionLostError:

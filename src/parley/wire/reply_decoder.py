@@ -13,7 +13,7 @@ from parley.contract.http import ResponseHead
 from parley.contract.messages import ProviderData
 from parley.contract.request import ChatRequest
 from parley.wire.errors import plain_words, provider_error, request_id
-from parley.wire.json_events import JsonEvents, decode_json
+from parley.wire.json_events import JsonEvents, decode_json, is_cut
 from parley.wire.json_values import list_of, object_of
 from parley.wire.rate_limits import rate_limits
 from parley.wire.sse import SseEvent, SseParser
@@ -108,9 +108,11 @@ class ReplyDecoder(ABC):
         self._take(beginning, events)
 
     def _take_rest(self, events: list[Event]) -> None:
+        """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
         if self._parser is not None:
             for event in self._parser.close():
-                self._read_event(event, events)
+                if event.event == "error" or not is_cut(event.data):
+                    self._read_event(event, events)
         elif self._document is not None:
             self._read_document(bytes(self._document), events)
 
@@ -129,9 +131,9 @@ class ReplyDecoder(ABC):
     def _read_document(self, body: bytes, events: list[Event]) -> None:
         value = decode_json(body)
         if value is None:
-            if body.startswith(b"<") or body.rstrip().endswith((b"}", b"]")):
-                raise ProtocolError(plain_words(self._head, body))
-            raise StreamTruncatedError("the provider's reply ended in the middle of its JSON")
+            if is_cut(body):
+                raise StreamTruncatedError("the provider's reply ended in the middle of its JSON")
+            raise ProtocolError(plain_words(self._head, body))
         for item in list_of(value) if isinstance(value, list) else [value]:
             self._read(object_of(item), "", events)
 

@@ -180,9 +180,39 @@ def test_endless_parts_citations_and_text_are_refused(monkeypatch: pytest.Monkey
         Fold().add([ReasoningEnded(redacted="")] * 11)
     with pytest.raises(ProtocolError, match="more than 10 citations"):
         Fold().add([CitationAdded(citation=Citation())] * 11)
-    for event in (TextDelta("ab"), ReasoningDelta("ab"), TextDelta("ab", DATA), RefusalDelta("ab"), ReasoningEnded(redacted="ab")):
+    long = ProviderData(wire="w", provider="p", data={"s": "x" * 10})
+    for event in (
+        TextDelta("ab"),
+        TextDelta("", long),
+        ReasoningDelta("ab"),
+        ReasoningEnded(redacted="ab"),
+        ReasoningEnded(signature="ab"),
+        ReasoningEnded(provider_data=long),
+        RefusalDelta("ab"),
+        PartAdded(part=TextPart(text="", provider_data=long)),
+        PartAdded(part=ImagePart(url="ab")),
+        CitationAdded(citation=Citation(url="a", text="b")),
+    ):
         with pytest.raises(ProtocolError, match="longer than 10 characters"):
             Fold().add([event] * 6)
+
+
+def test_what_a_tool_call_is_called_counts_and_its_arguments_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold_module, "MAX_CHARACTERS", 10)
+    whole = [
+        ToolCallStarted(index=0, id="1", name="ab"),
+        ToolCallDelta(index=0, arguments="{12345}"),
+        ToolCallEnded(index=0, call=ToolCall(id="1", name="ab", arguments="{12345}")),
+    ]
+    Fold().add(whole)
+    for more in (
+        TextDelta("x"),
+        ToolCallStarted(index=1, id="2", name=""),
+        ToolCallEnded(index=0, call=ToolCall(id="1", name="ab", arguments="{123456}")),
+        ToolCallEnded(index=0, call=ToolCall(id="1", name="ab", arguments="{12345}", provider_data=DATA)),
+    ):
+        with pytest.raises(ProtocolError, match="longer than 10 characters"):
+            Fold().add([*whole, more])
 
 
 def test_warnings_are_bounded_without_failing() -> None:

@@ -14,6 +14,7 @@ from parley.contract.capabilities import Capabilities, ExtraOption, Model
 from parley.contract.config import Config
 from parley.contract.errors import (
     AuthenticationError,
+    CallerError,
     ConnectionLostError,
     InvalidRequestError,
     ModelNotFoundError,
@@ -592,3 +593,63 @@ async def test_closing_closes_the_provider() -> None:
         await provider.generate(HELLO)
     await provider.aclose()
     assert closed == [True]
+
+
+async def test_a_closed_provider_refuses_and_takes_nothing_up_again() -> None:
+    source = Scripted(["a"], ["b"])
+    provider = guard(source)
+    await provider.aclose()
+    for call in (provider.generate(HELLO), anext(provider.stream(HELLO)), provider.list_models(), provider.embed(["a"])):
+        with pytest.raises(InvalidRequestError, match="scripted was closed; load it again") as caught:
+            await call
+        assert caught.value.provider == "scripted"
+    status = await provider.test_connection()
+    assert (status.success, status.error) == (False, "scripted was closed; load it again.")
+    assert source.requests == []
+
+
+async def test_closing_during_a_call_ends_its_tries(clock: Any) -> None:
+    class Closing(Scripted):
+        async def generate(self, request: ChatRequest) -> str:
+            self.requests.append(request)
+            await provider.aclose()
+            raise ConnectionLostError("cut")
+
+    closing = Closing()
+    provider = guard(closing, clock=clock)
+    with pytest.raises(ConnectionLostError):
+        await provider.generate(HELLO)
+    assert len(closing.requests) == 1
+
+
+async def test_a_vendors_wait_does_not_outlast_the_requests_own_time(clock: Any) -> None:
+    source = Scripted([RateLimitError("slow", retry_after=3)], ["b"])
+    request = ChatRequest(messages=HELLO.messages, options=Options(timeout=2))
+    with pytest.raises(RateLimitError):
+        await guard(source, clock=clock).generate(request)
+    assert (len(source.requests), clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize("attempts", [0, -1, "2", 1.5])
+async def test_attempts_that_are_no_number_are_refused(attempts: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"attempts: .* at least 1"):
+        await guard(Scripted(["a"])).generate(HELLO, attempts=attempts)
+
+
+async def test_a_refused_request_says_whom_it_was_meant_for() -> None:
+    provider = guard(Scripted(["a"], models=(Model("m1"),), capabilities=Capabilities(tools=False)))
+    tools = {"tools": [{"name": "f"}]}
+    for call in (
+        provider.generate_response(messages=[]),
+        provider.generate_response(messages=[{"role": "user", "content": "x"}], options=tools),
+        provider.generate(ChatRequest(messages=[])),
+        anext(provider.stream(ChatRequest(messages=[]))),
+        provider.embed([]),
+        provider.count_tokens(ChatRequest(messages=[])),
+    ):
+        with pytest.raises(CallerError) as caught:
+            await call
+        assert (caught.value.provider, caught.value.phase) == ("scripted", "validate")
+    with pytest.raises(UnsupportedFeatureError, match="scripted/m1 does not support") as refused:
+        await provider.generate_response(messages=[{"role": "user", "content": "x"}], options=tools)
+    assert refused.value.model == "m1"

@@ -48,6 +48,15 @@ def test_three_tries_unless_the_caller_says_so() -> None:
     assert RetryBudget(RetryPolicy(), tries=1).delay_after(ServerError("x"), now=0) is None
 
 
+def test_no_try_begins_when_the_requests_own_time_is_over() -> None:
+    def budget() -> RetryBudget:
+        return RetryBudget(RetryPolicy(jitter=lambda: 0.0), ends_at=105)
+
+    assert budget().delay_after(RateLimitError("x", retry_after=4.9), now=100) == 4.9
+    assert budget().delay_after(RateLimitError("x", retry_after=5), now=100) is None
+    assert budget().delay_after(ServerError("x"), now=105) is None
+
+
 def test_which_errors_are_worth_it() -> None:
     def retried(error: Exception) -> bool:
         return RetryBudget(FULL).delay_after(error, now=0) is not None  # pyright: ignore

@@ -161,7 +161,6 @@ class TestStaleConnection:
             with pytest.raises(ConnectionLostError) as raised:
                 await whole(client, server)
             assert len(server.requests) == 1
-        assert raised.value.phase == "first_token"
         assert f"127.0.0.1:{server.port} closed the connection before it answered" in raised.value.message
 
     async def test_nor_one_that_had_begun_to_answer(self, client: HttpClient) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import shutil
 import ssl
 import subprocess
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from parley.contract.errors import ConnectError
+from parley.contract.errors import ConnectError, ParleyError
 from parley.contract.http import HttpRequest
 from parley.testing.replay import Answer, ReplayServer
 from parley.transport.client import HttpClient
@@ -76,6 +77,19 @@ class TestProxy:
                 await client.send(
                     HttpRequest(method="GET", url="https://127.0.0.1:1/v1"), ConnectionSettings(proxy=f"http://127.0.0.1:{proxy.port}")
                 )
+
+    @pytest.mark.parametrize("answer", [Answer(status=407), Answer(silent_before_head=True, ending="close")])
+    async def test_its_password_is_in_no_cause_or_traceback(self, client: HttpClient, answer: Answer) -> None:
+        async with ReplayServer(answer) as proxy:
+            settings = ConnectionSettings(proxy=f"http://ann:pa55w0rd@127.0.0.1:{proxy.port}")
+            with pytest.raises(ParleyError) as raised:
+                await client.send(HttpRequest(method="GET", url="https://127.0.0.1:1/v1"), settings)
+        shown = "".join(traceback.format_exception(raised.value))
+        error: BaseException | None = raised.value
+        while error is not None:
+            shown += f"{error!r} {error.args!r} {vars(error)!r}"
+            error = error.__cause__ or error.__context__
+        assert "pa55w0rd" not in shown
 
 
 class ForwardProxy:

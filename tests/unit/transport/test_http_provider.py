@@ -241,6 +241,17 @@ class TestBadReplies:
             await ask(provider_for(f"http://127.0.0.1:{free_port()}/v1"), question(), way)
         assert (raised.value.provider, raised.value.phase, raised.value.retryable) == ("acme", "connect", True)
 
+    async def test_a_connection_lost_before_the_answer_says_what_was_waited_for(
+        self, provider_for: ProviderFor, question: Question
+    ) -> None:
+        async with ReplayServer(Answer(silent_before_head=True, ending="close")) as server:
+            provider = provider_for(server.url)
+            with pytest.raises(ConnectionLostError) as complete:
+                await provider.complete_events(question())
+            with pytest.raises(ConnectionLostError) as streamed:
+                await anext(provider.stream_batches(question()))
+        assert (complete.value.phase, streamed.value.phase) == ("complete", "first_token")
+
     @pytest.mark.parametrize("ending", ["close", "reset"])
     async def test_a_cut_stream_is_truncated(self, provider_for: ProviderFor, question: Question, ending: Any) -> None:
         async with ReplayServer(Answer(body=b"Hel\nlo", streamed=True, pieces=[4], ending=ending)) as server:
