@@ -1,18 +1,20 @@
-"""What can go wrong with stored things: there is no such row, or no database. Knows no HTTP status."""
+"""What a repository raises: there is no such row, or the database does not answer. Knows no service and no HTTP."""
 
 from __future__ import annotations
 
-from parley.contract.errors import CallerError, ErrorCode, ParleyError
+from parley.contract.errors import ErrorCode, ParleyError
 
 
-class NotFoundError(CallerError):
-    """Nothing of this id is there, or it is somebody else's: the two are told alike."""
+class NotFoundError(ParleyError):
+    """There is nothing of this id for this user; another user's object is told no differently."""
 
     code = ErrorCode.NOT_FOUND
+    domain = "caller"
+    action = "fix_request"
 
 
 class StorageUnavailableError(ParleyError):
-    """The database cannot be reached or does not take the write; what was asked has not been stored."""
+    """The database cannot be read or written now; nothing was lost that had been acknowledged."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
     action = "retry_later"

@@ -1,0 +1,1 @@
+"""What the product does: accounts, chats, providers. No HTTP, no SQL, no vendor names."""

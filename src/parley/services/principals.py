@@ -1,0 +1,34 @@
+"""Who asks: a signed-in user or one of a user's API keys. Knows neither how that was proven nor what is asked for."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from parley.services.errors import ForbiddenError
+
+Role: TypeAlias = Literal["user", "admin"]
+Scope: TypeAlias = Literal["chat", "v1", "read", "admin"]
+
+SCOPES: Final[frozenset[Scope]] = frozenset({"chat", "v1", "read", "admin"})
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """A user as proven by one token. `token_id` is the JWT's `jti` or the API key's id; a JWT has every scope of its role."""
+
+    user_id: str
+    role: Role
+    scopes: frozenset[str]
+    kind: Literal["jwt", "key"]
+    token_id: str
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the administrator's routes are open: by role, and by scope."""
+        return self.role == "admin" and "admin" in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Raise ForbiddenError unless the token carries this scope."""
+        if scope not in self.scopes:
+            raise ForbiddenError(f'this API key does not carry the scope "{scope}"; make a key that does')
