@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 import msgspec
@@ -12,6 +13,7 @@ from parley.contract.events import WarningRaised
 from parley.contract.response import ResponseWarning
 
 MAX_INVALID_EVENTS = 3
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _decode_json = msgspec.json.Decoder().decode
 
 
@@ -45,6 +47,15 @@ def _decode_lenient(data: bytes) -> Any:
 
 def _no_number(_: str) -> None:
     return None
+
+
+def is_cut(data: bytes) -> bool:
+    """Whether these bytes begin a JSON object or array that is not closed before they end."""
+    if data[:1] not in {b"{", b"["}:
+        return False
+    outside = _STRING.sub(b"", data)
+    opened, closed = outside.count(b"{") + outside.count(b"["), outside.count(b"}") + outside.count(b"]")
+    return b'"' in outside or opened > closed
 
 
 class JsonEvents:

@@ -27,7 +27,6 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation
 from parley.contract.usage import UsageReport
 from parley.wire.errors import plain_words, request_id
-from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
 from parley.wire.openai_chat_errors import error_in
 from parley.wire.openai_chat_media import AudioAssembler, image_part
@@ -67,15 +66,6 @@ class OpenAIChatDecoder(ReplyDecoder):
         self._extra_content: Any = None
         self._done = False
 
-    def _take_rest(self, events: list[Event]) -> None:
-        """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
-        if self._parser is None:
-            super()._take_rest(events)
-            return
-        for event in self._parser.close():
-            if event.data == _END or event.event == "error" or decode_object(event.data) is not None:
-                self._read_event(event, events)
-
     def _read_event(self, event: SseEvent, events: list[Event]) -> None:
         if self._done:
             return
@@ -100,10 +90,10 @@ class OpenAIChatDecoder(ReplyDecoder):
                 if choice.__class__ is dict and not choice.get("index"):
                     self._read_choice(choice, events)
                     break
+            else:
+                self._read_renumbered(list_of(choices), events)
         elif self._document is not None:
-            raise ProtocolError(
-                f"{self._head.provider or 'the provider'} answered with JSON that holds no choices; check that its endpoint is right"
-            )
+            raise self._no_reply()
         usage = value.get("usage") or ("x_groq" in value and object_of(value["x_groq"]).get("usage"))
         if usage:
             self._report_usage(usage, events)
@@ -122,6 +112,14 @@ class OpenAIChatDecoder(ReplyDecoder):
         self._started = True
         self._id, self._model = self._id or reply_id, self._model or model
         self._calls.seed = self._id
+
+    def _read_renumbered(self, choices: list[Any], events: list[Event]) -> None:
+        """No choice is number 0: in a stream another of several, in a document the first, whatever it is called."""
+        if self._document is not None:
+            known = [choice for choice in map(object_of, choices) if choice]
+            if not known:
+                raise self._no_reply()
+            self._read_choice(known[0], events)
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         if choice.get("error"):

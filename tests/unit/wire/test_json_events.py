@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.contract.errors import ProtocolError
 from parley.contract.events import WarningRaised
-from parley.wire.json_events import MAX_INVALID_EVENTS, JsonEvents, decode_object
+from parley.wire.json_events import MAX_INVALID_EVENTS, JsonEvents, decode_object, is_cut
 
 BROKEN = [b"", b"{", b"[1]", b'"text"', b"null", b'{"a":1} x', b'{"a":"\xff"}', b"<html>", b'{"a":tru}']
 
@@ -49,3 +52,11 @@ def test_what_python_servers_write_is_read() -> None:
 def test_hostile_bytes_are_an_object_or_none(data: bytes) -> None:
     value = decode_object(data)
     assert value is None or isinstance(value, dict)
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)), st.data())
+def test_json_is_cut_anywhere_before_its_end_and_nowhere_else(value: Any, data: st.DataObject) -> None:
+    text = json.dumps({"a": value}).encode()
+    assert not is_cut(text)
+    assert not is_cut(text + b"}")
+    assert is_cut(text[: data.draw(st.integers(1, len(text) - 1))])

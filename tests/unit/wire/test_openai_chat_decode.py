@@ -82,6 +82,14 @@ def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def test_a_document_may_number_its_choices_otherwise_but_must_hold_one() -> None:
+    choice = {"index": 1, "message": {"content": "A"}, "finish_reason": "stop"}
+    assert text(decode(json.dumps({"id": "r1", "choices": [choice]}).encode())) == "A"
+    for choices in ([], [None], "choice"):
+        with pytest.raises(ProtocolError, match="no choices"):
+            decode(json.dumps({"id": "r1", "choices": choices}).encode())
+
+
 def test_a_stream_and_a_whole_reply_give_the_same_answer() -> None:
     streamed = stream({"role": "assistant", "content": ""}, {"content": "Hel"}, {"content": "lo"})
     complete = whole({"role": "assistant", "content": "Hello", "refusal": None})
