@@ -97,7 +97,10 @@ class MessagesDecoder(ReplyDecoder):
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         kind = value.get("type")
-        reader = self._readers.get(kind if isinstance(kind, str) else "error" if "error" in value else name)
+        if not isinstance(kind, str):
+            # "message" is also what an event without a name is called, such as a proxy's empty keep-alive.
+            kind = "error" if "error" in value else "" if name == "message" else name
+        reader = self._readers.get(kind)
         if reader is not None:
             reader(value, events)
 

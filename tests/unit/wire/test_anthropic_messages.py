@@ -382,6 +382,19 @@ def test_stop_reason_is_the_end_even_without_message_stop(decode: Any, fold: Any
     assert fold(events).started.request_id == "req_1"
 
 
+def test_an_event_without_a_name_or_a_type_is_no_message(decode: Any, fold: Any) -> None:
+    started = fold(decode(CODEC, HEAD, [b"data: {}\n\n" + stream(START, *END)])[0]).started
+    assert (started.id, started.model) == (START["message"]["id"], START["message"]["model"])
+
+
+def test_a_stream_cut_inside_a_call_is_truncated_and_a_cut_after_its_end_hurts_nobody(decode: Any) -> None:
+    call = block(0, {"type": "tool_use", "id": "t", "name": "a", "input": {}}, {"type": "input_json_delta", "partial_json": '{"a":'})
+    assert isinstance(decode(CODEC, HEAD, [stream(START, *call[:-1]) + b'data: {"type":"content_bl'])[1], StreamTruncatedError)
+    whole, error = decode(CODEC, HEAD, [stream(START, *END[:-1])])
+    assert decode(CODEC, HEAD, [stream(START, *END[:-1]) + b'event: message_stop\ndata: {"type":"mess']) == (whole, error)
+    assert error is None
+
+
 def test_repeated_start_is_ignored_and_another_one_is_a_cut(decode: Any) -> None:
     assert decode(CODEC, HEAD, [stream(START, START, *END)])[1] is None
     other = {"type": "message_start", "message": {"id": "msg_2"}}
