@@ -79,7 +79,8 @@ class _StreamedCall:
 
 
 class GenerateDecoder(ReplyDecoder):
-    """One reply. A stream is whole once a finish reason (or the reason why the prompt was blocked) came; the wire has no other end.
+    """One reply; of several candidates the first. A stream is whole once a finish reason (or the reason why the prompt was blocked) came;
+    the wire has no other end.
 
     Signatures stay with the part they came on, and parts that have no common form are kept, so that all of it can be sent back unchanged.
     """
@@ -107,9 +108,10 @@ class GenerateDecoder(ReplyDecoder):
                 return
             self._calls.seed = text_of(value.get("responseId"))
             self._start(events, reply_id=self._calls.seed or None, model=text_of(value.get("modelVersion")) or None)
-        candidates = value.get("candidates")
-        if candidates:
-            self._read_candidate(object_of(next(iter(list_of(candidates)), None)), events)
+        for candidate in map(object_of, list_of(value.get("candidates"))):
+            if not candidate.get("index"):
+                self._read_candidate(candidate, events)
+                break
         if "promptFeedback" in value:
             self._read_feedback(object_of(value["promptFeedback"]), events)
         if "usageMetadata" in value:

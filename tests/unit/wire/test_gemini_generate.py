@@ -415,6 +415,16 @@ def test_a_json_array_reads_like_a_stream(decode: Any, fold: Any) -> None:
     assert isinstance(decode(CODEC, HEAD, [json.dumps(chunks)[:-20].encode()])[1], StreamTruncatedError)
 
 
+def test_of_several_candidates_the_first_is_read(decode: Any, fold: Any) -> None:
+    def numbered(index: int, text: str, **more: Any) -> dict[str, Any]:
+        return {"index": index, "content": {"parts": [{"text": text}]}, **more}
+
+    together = {"candidates": [numbered(1, "other", finishReason="SAFETY"), numbered(0, "A")]}
+    apart = [{"candidates": [numbered(1, "other", finishReason="SAFETY")]}, {"candidates": [numbered(0, "B", finishReason="STOP")]}]
+    reply = fold(decode(CODEC, HEAD, [stream(together, *apart)])[0])
+    assert (reply.reply.text, reply.finished.finish_reason) == ("AB", "stop")
+
+
 def test_a_cut_stream_is_no_success(decode: Any, fold: Any) -> None:
     events, error = decode(CODEC, HEAD, [stream(chunk({"text": "so far"}))])
     assert isinstance(error, StreamTruncatedError)
