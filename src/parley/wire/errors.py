@@ -96,7 +96,8 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
         (
             r"context (length|window|limit)|exceed.{0,40}context size|maximum (context|prompt|input) (length|size)|prompt is too long"
             r"|input is too long|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens"
-            r"|too many (input |prompt )?tokens|reduce (the length of|your) (the )?(messages?|prompt)",
+            r"|too many (input |prompt )?tokens|exceed(s|ed)? (the )?model('s)? token limit|exceed(s|ed)? max(imum)? (length|context)"
+            r"|range of input length|`inputs` tokens|reduce (the length of|your) (the )?(messages?|prompt)",
             ContextLengthError,
         ),
         (

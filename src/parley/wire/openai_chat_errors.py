@@ -62,8 +62,14 @@ def _innermost(document: dict[str, Any]) -> dict[str, Any]:
         error = next(iter(list_of(error)), None)
     if isinstance(error, str):
         # Some proxies put the vendor's JSON into a string.
-        return decode_object(error.encode()) or {"message": error}
-    return object_of(error) or object_of(next(iter(list_of(document.get("errors"))), None)) or document
+        told = decode_object(error.encode("utf-8", "replace"))
+        return {"message": error} if told is None else _within(told)
+    return _within(object_of(error)) or object_of(next(iter(list_of(document.get("errors"))), None)) or document
+
+
+def _within(error: dict[str, Any]) -> dict[str, Any]:
+    """The error, or the one that a proxy wrapped into it."""
+    return object_of(error.get("error")) or error
 
 
 def _codes(error: dict[str, Any]) -> tuple[str, ...]:

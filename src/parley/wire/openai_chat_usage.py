@@ -57,7 +57,11 @@ def usage_of(raw: dict[str, Any]) -> UsageReport | None:
     details = object_of(raw.get("prompt_tokens_details"))
     reasoning = _first_count(object_of(raw.get("completion_tokens_details")).get("reasoning_tokens"), raw.get("reasoning_tokens"))
     cached = _first_count(
-        details.get("cached_tokens"), raw.get("prompt_cache_hit_tokens"), raw.get("cached_tokens"), raw.get("cache_read_input_tokens")
+        details.get("cached_tokens"),
+        raw.get("prompt_cache_hit_tokens"),
+        raw.get("cached_tokens"),
+        raw.get("cache_read_input_tokens"),
+        raw.get("num_cached_tokens"),
     )
     written = _first_count(details.get("cache_write_tokens"), raw.get("cache_creation_input_tokens"))
     prompt, completion = count_of(raw.get("prompt_tokens")), count_of(raw.get("completion_tokens"))

@@ -33,6 +33,8 @@ from parley.wire.openai_chat_errors import decode_error_body
         (422, {"object": "error", "message": {"detail": [{"loc": ["a"], "msg": "no"}]}, "code": None}, RequestRejectedError, None, "a: no"),
         (404, {"detail": "Not Found"}, RequestRejectedError, None, "Not Found"),
         (404, {"error": "model 'x' not found"}, ModelNotFoundError, None, "model 'x'"),
+        (400, {"error": {"error": {"message": "wrapped", "code": "content_filter"}}}, ContentFilterError, "content_filter", "wrapped"),
+        (500, {"error": '{"error": {"message": "told", "code": 1}}'}, ServerError, "1", "told"),
         (400, {"error": {"code": "1211", "message": "Unknown Model, please check"}}, ModelNotFoundError, "1211", "Unknown Model"),
         (
             400,

@@ -40,6 +40,7 @@ def test_the_prompt_counts_all_input_and_the_completion_all_output(raw: dict[str
         ({"prompt_tokens_details": {"cached_tokens": 0}}, 0, None),
         ({"prompt_tokens_details": None, "prompt_cache_hit_tokens": 3}, 3, None),
         ({"cached_tokens": 7}, 7, None),
+        ({"num_cached_tokens": 6}, 6, None),
         ({"cache_read_input_tokens": 1, "cache_creation_input_tokens": 2}, 1, 2),
         ({"prompt_tokens_details": []}, None, None),
     ],
