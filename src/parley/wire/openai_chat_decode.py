@@ -69,7 +69,7 @@ class OpenAIChatDecoder(ReplyDecoder):
     def _read_event(self, event: SseEvent, events: list[Event]) -> None:
         if self._done:
             return
-        if event.data == _END:
+        if event.data[:1] != b"{" and event.data.strip() == _END:
             self._done = True
             self._end(events)  # a server may keep the connection open after it
         else:

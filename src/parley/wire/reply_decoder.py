@@ -20,6 +20,7 @@ from parley.wire.sse import SseEvent, SseParser
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NO_OBJECTS = frozenset({b"", b"[DONE]"})
 
 
 class ReplyDecoder(ABC):
@@ -118,7 +119,7 @@ class ReplyDecoder(ABC):
 
     def _read_event(self, event: SseEvent, events: list[Event]) -> None:
         data = event.data
-        if not data or data == b"[DONE]":
+        if data[:1] != b"{" and data.strip() in _NO_OBJECTS:
             return
         if event.event == "error" and not data.startswith(b"{"):
             raise provider_error(self._head, message=data[:1000].decode("utf-8", "replace"))

@@ -326,7 +326,7 @@ def test_a_missing_done_after_a_finish_reason_is_fine_and_so_is_a_second_one() -
 
 
 def test_done_without_a_finish_reason_is_an_end_whose_reason_is_not_known() -> None:
-    last = finished(decode(sse({"choices": [{"delta": {"content": "a"}}]}, "[DONE]")))
+    last = finished(decode(sse({"choices": [{"delta": {"content": "a"}}]}, " [DONE] \t")))
     assert (last.finish_reason, last.raw_finish_reason) == ("unknown", None)
 
 

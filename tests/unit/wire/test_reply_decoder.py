@@ -66,6 +66,7 @@ def test_framing_and_noise_change_nothing(codec: Codec, body: bytes, decode: Any
     variants = [_written(events, end=end) for end in (b"\n", b"\r", b"\r\n")]
     variants += [b"\xef\xbb\xbf" + variants[0], b"\n\n: hello\n\n" + variants[0] + b"\n  \n: bye\n\n", _written(events, lines=True)]
     variants += [_written(events, noise=b": keep-alive\n\nid: 7\nretry: 10\nunheard: of\n\n")]
+    variants += [_written([SseEvent(event.event, b" " + event.data + b" \t") for event in events], noise=b"data: \n\ndata:  \n\n")]
     variants += [_written(events, noise=b"data: " + noise + b"\n\n") for noise in NOISE]
     for variant in variants:
         received, error = decode(codec, HEAD, [variant])
