@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct, structs
 
-from parley.contract.capabilities import Capabilities, Limits, Model
+from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.config import Config
 from parley.contract.provider import CONTRACT_VERSION, Provider
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
@@ -49,6 +49,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     description: str = ""
     capabilities: Capabilities = Capabilities()
     models: Sequence[Model] = ()
+    extra_options: Sequence[ExtraOption] = ()
     limits: Limits = Limits()
     docs_url: str = ""
     local: bool = False
@@ -164,6 +165,9 @@ def _declared(offered: Any, *, name: str, origin: str, config_type: type[Config]
     models: Any = getattr(offered, "models", ())
     if isinstance(models, (list, tuple)) and all(isinstance(model, Model) for model in cast("Sequence[Any]", models)):
         declared["models"] = models
+    extra: Any = getattr(offered, "extra_options", ())
+    if isinstance(extra, (list, tuple)) and all(isinstance(option, ExtraOption) for option in cast("Sequence[Any]", extra)):
+        declared["extra_options"] = extra
     return Definition(
         name=name,
         origin=origin,

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from parley.contract.capabilities import Capabilities, Limits, Model
+from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.config import Config, ConfigField, config_fields
 from parley.registry.instances import Instance
 
@@ -41,6 +41,7 @@ class ProviderDescription(Struct, frozen=True, kw_only=True):
     model: str = ""
     models: Sequence[Model] = ()
     capabilities: Capabilities = Capabilities()
+    extra_options: Sequence[ExtraOption] = ()
     limits: Limits = Limits()
     docs_url: str = ""
     local: bool = False

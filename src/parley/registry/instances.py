@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from parley.contract.errors import FieldProblem
 from parley.guard.suggestions import did_you_mean
@@ -17,19 +18,36 @@ from parley.registry.discovery import BUILT_IN, Candidate, discover
 from parley.registry.environment import Environment
 
 DEMO = "demo"
+PANEL = "the settings panel"
 NAMES_VARIABLE = "PARLEY_PROVIDERS"
 PATH_VARIABLE = "PARLEY_PROVIDER_PATH"
 PROVIDER_DIRECTORY = "parley_providers"
 
 
+class Override(Struct, frozen=True, kw_only=True):
+    """What an administrator set while the server runs: `settings` are fields of the Config, over every other source.
+
+    `provider` is what a name that does not exist yet is made from.
+    """
+
+    name: str
+    provider: str | None = None
+    settings: Mapping[str, Any] = {}
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        return f"Override({self.name!r}, fields={sorted(self.settings)!r})"
+
+
 class Instance(Struct, frozen=True, kw_only=True):
-    """A name and what stands behind it. `declared_by` says who gave it the name; `explicit` that the operator wrote it down."""
+    """A name and what stands behind it. `declared_by` says who gave it the name; `explicit` that somebody wrote it down."""
 
     name: str
     candidate: Candidate
     declared_by: str
     entry: ProviderEntry | None = None
     explicit: bool = False
+    override: Override | None = None
 
     @property
     def own_name(self) -> bool:
@@ -78,6 +96,39 @@ def build_index(environment: Environment, file: ConfigurationFile, directories: 
     return Index(
         instances=instances, conflicting=[candidate for candidate in candidates if candidate.conflict is not None], problems=problems
     )
+
+
+def overridden(index: Index, overrides: Sequence[Override]) -> Index:
+    """The same providers with these settings over their own, then the new ones; an earlier override counts no longer."""
+    instances: dict[str, Instance] = {}
+    for name, instance in index.instances.items():
+        if instance.declared_by != PANEL:
+            instances[name] = structs.replace(instance, override=None)
+    problems = list(index.problems)
+    for override in overrides:
+        instance = _overridden(override, instances, problems)
+        if instance is not None:
+            instances[override.name] = instance
+    return structs.replace(index, instances=instances, problems=problems)
+
+
+def _overridden(override: Override, instances: Mapping[str, Instance], problems: list[FieldProblem]) -> Instance | None:
+    known = instances.get(override.name)
+    if known is not None:
+        if override.provider not in {None, known.candidate.name}:
+            message = f'"{override.name}" is {known.candidate.name}; choose another name for an instance of {override.provider}'
+            problems.append(FieldProblem(path="provider", message=message))
+            return None
+        return structs.replace(known, override=override, explicit=known.explicit or bool(override.settings))
+    base = instances.get(override.provider or "")
+    if base is None:
+        hint = did_you_mean(override.provider, instances) if override.provider else ""
+        message = (
+            f'"{override.provider}" is no known provider.{hint}' if override.provider else f'is missing: what shall "{override.name}" be?'
+        )
+        problems.append(FieldProblem(path="provider", message=message))
+        return None
+    return Instance(name=override.name, candidate=base.candidate, declared_by=PANEL, explicit=True, override=override)
 
 
 def _listed(entries: Sequence[ProviderEntry], usable: Mapping[str, Candidate], problems: list[FieldProblem]) -> dict[str, Instance]:

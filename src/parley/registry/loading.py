@@ -24,7 +24,7 @@ from parley.registry.description import ProviderDescription, Status, describe_fi
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
-from parley.registry.instances import DEMO, Index, Instance, build_index, provider_directories
+from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
 from parley.telemetry import register_secrets, scrub
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
@@ -47,6 +47,7 @@ class Registry:
         self.environment = environment
         self.file = file
         self._index = index
+        self._own_problems = problems
         self._problems = [*problems, *index.problems]
         self._definitions: dict[str, Definition | UnusableProviderError] = {}
         self._configured: dict[str, Configured] = {}
@@ -67,6 +68,10 @@ class Registry:
         file = _read_file(path, environment, place, problems)
         index = build_index(environment, file, provider_directories(environment, place, problems))
         return cls(environment, file, index, problems=problems)
+
+    def with_overrides(self, overrides: Sequence[Override]) -> Registry:
+        """A registry of the same sources with these settings over them. This one, and what it made, stays as it is."""
+        return Registry(self.environment, self.file, overridden(self._index, overrides), problems=self._own_problems)
 
     def names(self) -> list[str]:
         """Every name that can be asked for, in the order in which providers are asked for a model."""
@@ -129,6 +134,7 @@ class Registry:
             model=self._default_model(definition, configured),
             models=self.models(name),
             capabilities=entry.capabilities.over(definition.capabilities) if entry else definition.capabilities,
+            extra_options=definition.extra_options,
             limits=configured.config.limits if configured.config and "limits" in configured.origins else definition.limits,
             docs_url=(entry and entry.docs_url) or definition.docs_url,
             local=definition.local,
@@ -269,16 +275,21 @@ class Registry:
         return self._configured[instance.name]
 
     def _configure(self, instance: Instance, definition: Definition, arguments: Mapping[str, Any] | None) -> Configured:
-        return configure(
+        settings: Mapping[str, Any] = instance.override.settings if instance.override else {}
+        configured = configure(
             instance.name,
             definition.config_type,
             environment=self.environment,
-            arguments=arguments,
+            arguments={**settings, **(arguments or {})},
             entry=instance.entry,
             own_name=instance.own_name,
         )
+        configured.origins |= {field: PANEL for field in settings if field not in (arguments or {})}
+        return configured
 
     def _is_configured(self, instance: Instance) -> bool:
+        if instance.override is not None and not instance.override.enabled:
+            return False
         definition = self._definition(instance)
         if instance.explicit or isinstance(definition, UnusableProviderError):
             return True
@@ -307,7 +318,10 @@ class Registry:
         ]
 
     def _switched_off(self, name: str) -> str | None:
-        """Why the demo must not answer: it is for trying out, and in production only on request."""
+        """Why a provider must not answer: an administrator says so, or it is the demo, in production only on request."""
+        override = self._instance(name).override
+        if override is not None and not override.enabled:
+            return f"{name} is switched off in {PANEL}"
         if name != DEMO:
             return None
         switch = (self.environment.get("DEMO") or "").strip().lower()

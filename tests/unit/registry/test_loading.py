@@ -7,6 +7,7 @@ import pytest
 
 import parley
 from parley.contract.errors import ConfigurationError, MissingCredentialError, UnknownProviderError
+from parley.registry.instances import Override
 from parley.registry.loading import Registry, load_provider
 
 ACME = """
@@ -442,3 +443,52 @@ async def test_the_first_guides_own_class_loads_as_a_file_and_answers(registry: 
     assert (complete.text, complete.id, complete.model) == ("You said hi", "c-1", "default-model")
     assert (await provider.test_connection()).success
     await made.aclose()
+
+
+def test_what_an_administrator_sets_stands_over_every_other_source_and_leaves_the_first_registry_alone(registry: RegistryMaker) -> None:
+    before = registry(ACME, ACME_TOKEN="from-environment")
+    after = before.with_overrides([Override(name="acme", settings={"api_key": "from-panel", "model": "m2"})])
+    old, new = before.get("acme").config, after.get("acme").config
+    assert old is not None
+    assert new is not None
+    assert (old.api_key, new.api_key, new.model, new.endpoint) == ("from-environment", "from-panel", "m2", "https://api.acme.example/v1")
+    assert after.origins()["acme.api_key"] == "the settings panel"
+    assert after.names() == before.names()
+
+
+def test_an_administrator_adds_a_provider_under_a_name_of_its_own(registry: RegistryMaker) -> None:
+    settings = {"endpoint": "https://api.beta.example/v1", "api_key": "k", "model": "b1"}
+    after = registry().with_overrides([Override(name="beta", provider="openai-compatible", settings=settings)])
+    assert after.describe("beta").status == "ready"
+    assert after.names()[-1] == "beta"
+    assert after.default == "beta"
+
+
+def test_a_provider_that_an_administrator_switched_off_answers_nothing_and_is_no_default(registry: RegistryMaker) -> None:
+    after = registry(OPENAI_API_KEY="sk-test").with_overrides([Override(name="openai", enabled=False)])
+    assert "switched off" in str(after.describe("openai").reason)
+    assert after.default == "demo"
+    with pytest.raises(ConfigurationError, match="switched off"):
+        after.get("openai")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (Override(name="beta"), "is missing"),
+        (Override(name="beta", provider="opnai"), "openai"),
+        (Override(name="anthropic", provider="openai"), "choose another name"),
+    ],
+)
+def test_an_override_that_fits_no_provider_is_a_problem_of_the_field_provider(
+    registry: RegistryMaker, override: Override, words: str
+) -> None:
+    problems = registry().with_overrides([override]).problems()
+    assert [problem.path for problem in problems] == ["provider"]
+    assert words in problems[0].message
+
+
+def test_no_override_shows_its_key(registry: RegistryMaker) -> None:
+    override = Override(name="openai", settings={"api_key": "canary-of-the-panel"})
+    after = registry().with_overrides([override])
+    assert "canary" not in repr(override) + repr(after.describe("openai")) + repr(after.get("openai").config)
