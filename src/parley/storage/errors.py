@@ -1,20 +1,22 @@
-"""What a repository raises: there is no such row, or the database does not answer. Knows no service and no HTTP."""
+"""What can go wrong with stored things: no such row, one too many, or no database. Knows no HTTP status."""
 
 from __future__ import annotations
 
-from parley.contract.errors import ErrorCode, ParleyError
+from parley.contract.errors import CallerError, ErrorCode, ParleyError
 
 
-class NotFoundError(ParleyError):
-    """There is nothing of this id for this user; another user's object is told no differently."""
+class NotFoundError(CallerError):
+    """Nothing of this id is there, or it is somebody else's: the two are told alike."""
 
     code = ErrorCode.NOT_FOUND
-    domain = "caller"
-    action = "fix_request"
+
+
+class AlreadyExistsError(CallerError):
+    """A value that must be unique is taken. Whoever writes knows which, and says it in words."""
 
 
 class StorageUnavailableError(ParleyError):
-    """The database cannot be read or written now; nothing was lost that had been acknowledged."""
+    """The database cannot be reached or does not take the write; what was asked has not been stored."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
     action = "retry_later"
