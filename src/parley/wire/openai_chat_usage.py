@@ -32,6 +32,12 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "safety": "content_filter",
     "sensitive": "content_filter",
     "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "image_safety": "content_filter",
+    "malformed_function_call": "error",
+    "function_call_filter": "error",
     "insufficient_system_resource": "interrupted",
     "error": "error",
     "network_error": "error",
@@ -42,7 +48,8 @@ def finish_reason_of(raw: str | None, *, called_tools: bool, only_answer_tool: b
     """The contract's word. Several vendors say "stop" (or nothing) after tool calls; `only_answer_tool` means that the one call was
     structured output in disguise.
     """
-    reason = _FINISH_REASONS.get((raw or "").lower(), "unknown")
+    # Google's compatible API appends its own word: "content_filter: RECITATION".
+    reason = _FINISH_REASONS.get((raw or "").partition(":")[0].lower(), "unknown")
     if called_tools:
         return "tool_calls" if reason in {"stop", "unknown"} else reason
     return "stop" if only_answer_tool and reason == "tool_calls" else reason

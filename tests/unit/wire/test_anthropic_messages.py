@@ -369,6 +369,15 @@ def test_refusal_is_a_filter_with_its_words(decode: Any, fold: Any) -> None:
     assert fold(events).finished.finish_reason == "content_filter"
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"), [("pause_turn", "stop"), ("compaction", "stop"), ("model_context_window_exceeded", "length"), ("new", "unknown")]
+)
+def test_stop_reasons(word: str, reason: str, decode: Any, fold: Any) -> None:
+    end = {"type": "message_delta", "delta": {"stop_reason": word}, "usage": {"output_tokens": 1}}
+    finished = fold(decode(CODEC, HEAD, [stream(START, end)])[0]).finished
+    assert (finished.finish_reason, finished.raw_finish_reason) == (reason, word)
+
+
 def test_unfinished_output_count_is_not_passed_on(decode: Any, fold: Any) -> None:
     events, error = decode(CODEC, HEAD, [stream(START, *block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": "A"}))])
     assert isinstance(error, StreamTruncatedError)

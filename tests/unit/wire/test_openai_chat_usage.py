@@ -66,6 +66,20 @@ def test_odd_counts_never_crash(raw: dict[str, Any]) -> None:
     assert all(value is None or value >= 0 for value in (getattr(usage, name) for name in UsageReport.__struct_fields__))
 
 
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("STOP", "stop"),
+        ("PROHIBITED_CONTENT", "content_filter"),
+        ("content_filter: RECITATION", "content_filter"),
+        ("function_call_filter: MALFORMED_FUNCTION_CALL", "error"),
+        ("not_yet_invented", "unknown"),
+    ],
+)
+def test_vendors_words_for_the_end(raw: str, expected: str) -> None:
+    assert finish_reason_of(raw, called_tools=False, only_answer_tool=False) == expected
+
+
 def test_the_finish_reason_knows_what_was_delivered() -> None:
     assert finish_reason_of("stop", called_tools=True, only_answer_tool=False) == "tool_calls"
     assert finish_reason_of(None, called_tools=True, only_answer_tool=False) == "tool_calls"
