@@ -80,15 +80,13 @@ TABLE = (
 
 CODE = (
     MARK + "A function, and how to call it from a shell:\n\n"
-    "```python\n"
-    "def fibonacci(count: int) -> list[int]:\n"
+    "```python\ndef fibonacci(count: int) -> list[int]:\n"
     '    """The first `count` Fibonacci numbers."""\n'
     "    numbers = [0, 1]\n"
     "    while len(numbers) < count:\n"
     "        numbers.append(numbers[-1] + numbers[-2])\n"
     "    return numbers[:count]\n"
-    "```\n\n"
-    "```sh\npython -c 'from fibonacci import fibonacci; print(fibonacci(10))'\n```\n\n"
+    "```\n\n```sh\npython -c 'from fibonacci import fibonacci; print(fibonacci(10))'\n```\n\n"
     "A line that is wider than most screens:\n\n"
     "```text\n" + " ".join(f"column-{number:02}" for number in range(1, 25)) + "\n```\n"
 )
@@ -478,6 +476,8 @@ class DemoProvider(Provider):
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Event | str]:
         """The scene's events. Raises the error that `error …` and `cut` ask for."""
+        if request.options.model not in {None, "", "demo"}:
+            raise ERRORS["model"](f'{MARK}there is no model "{request.options.model}" here, only "demo"')
         scene = _scene_for(request)
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:16]
         yield ResponseStarted(id=f"demo-{digest}", model="demo", request_id=f"demo-request-{digest}")

@@ -15,7 +15,7 @@ def connect_error(cause: OSError, *, place: str, proxy: bool = False) -> Connect
     whom = f"the proxy {place}" if proxy else place
     setting = "proxy" if proxy else "endpoint"
     if isinstance(cause, socket.gaierror):
-        message = f"the name of {whom} was not found; check the spelling of the {setting} and the name service"
+        message = f"the name of {whom} was not found; is this machine connected, and is the {setting} spelled correctly?"
     elif isinstance(cause, ssl.SSLCertVerificationError):
         reason = getattr(cause, "verify_message", "") or "verification failed"
         message = f"the certificate of {whom} is not trusted ({reason}); if it is signed by your own authority, name its file in ca_file"
@@ -41,7 +41,7 @@ def proxy_refused(*, status: int, place: str) -> ConnectError:
 
 def connect_timeout(*, place: str, seconds: float) -> ProviderTimeoutError:
     """No connection within the limit."""
-    return ProviderTimeoutError(f"no connection to {place} within {seconds:g} seconds; check the network and the endpoint", phase="connect")
+    return ProviderTimeoutError(f"no connection to {place} within {seconds:g} s; check the network and the endpoint", phase="connect")
 
 
 def lost_before_answer(cause: Exception, *, place: str) -> ConnectionLostError:

@@ -23,9 +23,13 @@ from parley.contract.errors import (
     FieldProblem,
     InvalidRequestError,
     MissingCredentialError,
+    OverloadedError,
     ParleyError,
     Phase,
+    ProtocolError,
+    RateLimitError,
     RequestRejectedError,
+    ServerError,
     UnsupportedFeatureError,
 )
 from parley.contract.events import Event, ResponseFinished, WarningRaised
@@ -221,6 +225,8 @@ class HttpProvider(Provider):
         try:
             with await self._send(wire.encode_list_models(target=target), None) as response:
                 head = await self._head(response, target)
+                if response.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise ProtocolError(f"{self.name} answered with an event stream where its list of models was asked for")
                 return wire.decode_models(head, await response.read_body(MAX_COMPLETE_BODY_BYTES))
         except ParleyError as error:
             _complete(error, target, "complete")
@@ -246,7 +252,7 @@ class HttpProvider(Provider):
             return ConnectionStatus(
                 success=False,
                 provider=self.name,
-                error=f"{place} accepted the connection and did not answer within {TEST_SECONDS:g} seconds",
+                error=f"{place} accepted the connection and did not answer within {TEST_SECONDS:g} s",
             )
         return ConnectionStatus(success=True, provider=self.name, latency_ms=round((perf_counter() - started) * 1000, 1))
 
@@ -290,7 +296,7 @@ class HttpProvider(Provider):
         model = request.options.model or self._configured.model
         if not model:
             raise InvalidRequestError(
-                f"no model was named for {self.name}; set options.model or {self.variable('model')}",
+                f"no model was named for {self.name}; name one (-m, options.model) or set {self.variable('model')}",
                 provider=self.name,
                 fields=[FieldProblem(path="options.model", message="is missing")],
             )
@@ -345,7 +351,10 @@ class HttpProvider(Provider):
         if isinstance(error, AuthenticationError):
             return f"{self.name} does not accept the key; check {self.variable('api_key')} ({error.message})"
         if error.code == ErrorCode.PROVIDER_PROTOCOL or error.status in {404, 405}:
-            return f"{error.message}; check {self.variable('endpoint')} ({self._endpoint})"
+            place = f"{self.variable('endpoint')} ({self._endpoint})"
+            return f"{error.message}: {place}" if "endpoint" in error.message else f"{error.message}; check {place}"
+        if isinstance(error, RateLimitError | OverloadedError | ServerError):
+            return f"{error.message.rstrip('.')}; the vendor is the one to act: try again later"
         return error.message
 
 

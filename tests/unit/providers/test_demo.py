@@ -55,6 +55,11 @@ async def play(request: ChatRequest, clock: Clock | None = None) -> list[Event]:
     return events
 
 
+async def test_a_model_that_it_does_not_have_is_refused() -> None:
+    with pytest.raises(errors.ModelNotFoundError, match='no model "foo" here, only "demo"'):
+        await play(ask("table", model="foo"))
+
+
 def text_of(events: Sequence[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 

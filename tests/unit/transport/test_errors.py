@@ -15,7 +15,10 @@ from parley.transport import errors
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "name of http://h was not found; check the spelling of the endpoint"),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            "name of http://h was not found; is this machine connected, and is the endpoint spelled correctly?",
+        ),
         (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), "is the server running"),
         (OSError(errno.ECONNREFUSED, "Multiple exceptions"), "is the server running"),
         (OSError(errno.EHOSTUNREACH, "no route"), "no route"),

@@ -156,7 +156,7 @@ class TestConfiguration:
         assert (sent["x-title"], sent["content-type"], sent["authorization"]) == ("Parley", "text/plain", "Token abc")
 
     async def test_no_model(self, provider_for: ProviderFor, question: Question) -> None:
-        with pytest.raises(InvalidRequestError, match=r"set options.model or ACME_MODEL") as raised:
+        with pytest.raises(InvalidRequestError, match=r"name one \(-m, options.model\) or set ACME_MODEL") as raised:
             await provider_for("http://127.0.0.1:1", model="").complete_events(question())
         assert raised.value.fields[0].path == "options.model"
 
@@ -327,7 +327,12 @@ class TestConnection:
             (Answer(body=b"<html>"), "web page; check ACME_ENDPOINT (http://127.0.0.1"),
             (Answer(status=302, headers={"location": "https://login.example"}), "redirects to login.example"),
             (Answer(status=404, body=b"no such path"), "no such path; check ACME_ENDPOINT"),
-            (Answer(status=500, body=b"broken"), "broken"),
+            (Answer(status=500, body=b"broken"), "broken; the vendor is the one to act: try again later"),
+            (Answer(status=429, body=b"slow down."), "slow down; the vendor is the one to act: try again later"),
+            (
+                Answer(headers={"content-type": "text/event-stream"}, body=b"data: {}\n\n"),
+                "acme answered with an event stream where its list of models was asked for; check ACME_ENDPOINT (http://127.0.0.1",
+            ),
         ],
     )
     async def test_says_what_a_person_can_do(self, provider_for: ProviderFor, listing_dialect: Dialect, answer: Answer, words: str) -> None:
@@ -349,7 +354,7 @@ class TestConnection:
             status = await provider_for(server.url).test_connection()
             await asyncio.wait_for(server.disconnected(), FAST_SECONDS)
         assert status.error is not None
-        assert "did not answer within 0.05 seconds" in status.error
+        assert "did not answer within 0.05 s" in status.error
 
     async def test_lists_models(self, provider_for: ProviderFor, listing_dialect: Dialect) -> None:
         async with ReplayServer(Answer(body=b"a b")) as server:
