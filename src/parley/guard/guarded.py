@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
 from msgspec import structs
 
@@ -47,6 +47,7 @@ CONNECTION_TEST_SECONDS = 30.0
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
+OnRetry: TypeAlias = Callable[[ParleyError], None]
 _logger = get_logger(__name__)
 
 
@@ -136,14 +137,23 @@ class GuardedProvider:
 
         Raises CallerError before I/O, else what went wrong, with the reply so far in `partial`.
         """
-        async with aclosing(self._batches(self._valid(check_request, request), attempts, self._streamed)) as batches:
+        async with aclosing(self.stream_batches(request, attempts=attempts)) as batches:
             async for batch in batches:
                 for event in batch:
                     yield event
 
-    async def generate(self, request: ChatRequest, *, attempts: int | None = None) -> ChatResponse:
-        """The answer, whole. Raises as `stream` does."""
-        return await self._whole(self._valid(check_request, request), attempts)
+    def stream_batches(
+        self, request: ChatRequest, *, attempts: int | None = None, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[list[Event], None]:
+        """The same events as `stream`, as many at a time as arrived together, for who passes them on; close it when you leave early.
+
+        `on_retry` is told what went wrong before each further attempt.
+        """
+        return self._batches(self._valid(check_request, request), attempts, self._streamed, on_retry)
+
+    async def generate(self, request: ChatRequest, *, attempts: int | None = None, on_retry: OnRetry | None = None) -> ChatResponse:
+        """The answer, whole. Raises as `stream` does; `on_retry` as in `stream_batches`."""
+        return await self._whole(self._valid(check_request, request), attempts, on_retry)
 
     async def stream_response(
         self,
@@ -222,15 +232,17 @@ class GuardedProvider:
             async for batch in batches:
                 yield batch
 
-    async def _whole(self, request: ChatRequest, attempts: int | None) -> ChatResponse:
+    async def _whole(self, request: ChatRequest, attempts: int | None, on_retry: OnRetry | None = None) -> ChatResponse:
         reply = ChatResponse()
-        async with aclosing(self._batches(request, attempts, self._complete)) as batches:
+        async with aclosing(self._batches(request, attempts, self._complete, on_retry)) as batches:
             async for batch in batches:
                 if isinstance(batch[-1], ResponseFinished):
                     reply = batch[-1].response
         return reply
 
-    async def _batches(self, request: ChatRequest, attempts: int | None, way: Way) -> AsyncGenerator[list[Event], None]:
+    async def _batches(
+        self, request: ChatRequest, attempts: int | None, way: Way, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[list[Event], None]:
         """The events of the first attempt that delivers any."""
         plan = self._valid(self._plan, request, way, attempts)
         started_at = self._clock.now()
@@ -246,6 +258,8 @@ class GuardedProvider:
                     self._suggest_model(error)
                     raise
                 _logger.info("trying again", provider=self.name, model=error.model, code=error.code, delay_seconds=delay)
+                if on_retry is not None:
+                    on_retry(error)
             else:
                 return
             finally:

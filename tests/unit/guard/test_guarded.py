@@ -405,6 +405,21 @@ async def test_attempts_belongs_to_the_caller(clock: Any) -> None:
         await guard(subject, clock=clock).generate(HELLO, attempts=0)
 
 
+async def test_on_retry_hears_of_each_attempt_that_failed(clock: Any) -> None:
+    failed: list[ParleyError] = []
+
+    async def batches(provider: GuardedProvider) -> list[list[Event]]:
+        return [batch async for batch in provider.stream_batches(HELLO, on_retry=failed.append)]
+
+    streamed = guard(Scripted([ServerError("first")], [OverloadedError("second")], ["ok"]), clock=clock)
+    received = await finished(asyncio.ensure_future(batches(streamed)), clock)
+    assert [error.message for error in failed] == ["first", "second"]
+    assert received[-1][-1].response.text == "ok"
+    complete = guard(Scripted([ServerError("third")], ["ok"]), clock=clock)
+    await finished(asyncio.ensure_future(complete.generate(HELLO, on_retry=failed.append)), clock)
+    assert failed[-1].message == "third"
+
+
 async def test_a_retry_makes_one_end_for_the_caller(clock: Any) -> None:
     told: list[str] = []
     provider = guard(Scripted([ServerError("500")], ["ok"]), clock=clock)
