@@ -94,11 +94,19 @@ class OpenAIChatDecoder(ReplyDecoder):
                 self._read_renumbered(list_of(choices), events)
         elif self._document is not None:
             raise self._no_reply()
-        usage = value.get("usage") or ("x_groq" in value and object_of(value["x_groq"]).get("usage"))
+        usage = value.get("usage")
+        if "x_groq" in value:
+            usage = self._read_aside(object_of(value["x_groq"])) or usage
         if usage:
             self._report_usage(usage, events)
         if "citations" in value or "search_results" in value:
             self._read_sources(value, events)
+
+    def _read_aside(self, aside: dict[str, Any]) -> Any:
+        """Groq tells the usage, and why it stopped early, beside the reply."""
+        if aside.get("error"):
+            raise error_in(self._head, aside)
+        return aside.get("usage")
 
     def _name(self, value: dict[str, Any], events: list[Event]) -> None:
         """Azure's first chunk has an empty id and model, Snowflake's chunks never have an id."""

@@ -82,6 +82,11 @@ def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def test_an_error_beside_the_reply_ends_it() -> None:
+    with pytest.raises(ServerError, match="stopped early"):
+        decode(sse({"choices": [{"delta": {"content": "a"}}]}, {**STOP, "x_groq": {"id": "req_1", "error": "stopped early"}}))
+
+
 def test_a_document_may_number_its_choices_otherwise_but_must_hold_one() -> None:
     choice = {"index": 1, "message": {"content": "A"}, "finish_reason": "stop"}
     assert text(decode(json.dumps({"id": "r1", "choices": [choice]}).encode())) == "A"
