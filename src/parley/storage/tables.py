@@ -161,7 +161,6 @@ generations = Table(
     Column("idempotency_key", Text),
     Column("body_hash", String(64), nullable=False),
     Column("last_seq", Integer, nullable=False),
-    Column("error", Text),
     _time("created_at"),
     _time("seen_at"),
     _time("finished_at", optional=True),

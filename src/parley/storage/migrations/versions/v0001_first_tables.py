@@ -162,7 +162,6 @@ def _generations() -> None:
         sa.Column("idempotency_key", sa.Text(), nullable=True),
         sa.Column("body_hash", sa.String(length=64), nullable=False),
         sa.Column("last_seq", sa.Integer(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
