@@ -112,10 +112,10 @@ _TREE = select(messages.c.id, messages.c.parent_id).where(messages.c.session_id 
 _OF_SESSION = select(messages).where(messages.c.session_id == value("session_id")).order_by(messages.c.id)
 _TOTALS = (
     select(
-        func.count(messages.c.id),
-        func.coalesce(func.sum(messages.c.prompt_tokens), 0),
-        func.coalesce(func.sum(messages.c.completion_tokens), 0),
-        func.coalesce(func.sum(messages.c.cost), 0.0),
+        func.count(messages.c.id).label("counted"),
+        func.coalesce(func.sum(messages.c.prompt_tokens), 0).label("prompt"),
+        func.coalesce(func.sum(messages.c.completion_tokens), 0).label("completion"),
+        func.coalesce(func.sum(messages.c.cost), 0.0).label("cost"),
     )
     .join(sessions)
     .where(sessions.c.user_id == value("user_id"), messages.c.role == "assistant")
@@ -189,7 +189,7 @@ class Messages:
         row = await self._database.fetch_one(_TOTALS, {"b_user_id": user_id})
         if row is None:
             return UsageTotals(messages=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
-        return UsageTotals(messages=row[0], prompt_tokens=int(row[1]), completion_tokens=int(row[2]), cost=float(row[3]))
+        return UsageTotals(messages=row.counted, prompt_tokens=int(row.prompt), completion_tokens=int(row.completion), cost=row.cost)
 
 
 def read_message(row: Row[Any]) -> MessageRecord:
