@@ -72,6 +72,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     BODY_TOO_LARGE = "body_too_large"
     STORAGE_UNAVAILABLE = "storage_unavailable"
+    INTERNAL_ERROR = "internal_error"
 
 
 class FieldProblem(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,71 @@
+"""What the server counts, for Prometheus. Every label has a bounded set of values. Knows no service; who counts is told what to say."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MAX_PROVIDERS: Final = 100
+OTHER: Final = "other"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The metrics of one server; several in one process do not meet."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter("parley_requests", "Answered requests", ["route", "method", "status"], registry=self._registry)
+        self._request_seconds = Histogram(
+            "parley_request_seconds", "Time until an answer was whole", ["route"], buckets=_SECONDS, registry=self._registry
+        )
+        self._active_streams = Gauge("parley_active_streams", "Streams with a reader now", registry=self._registry)
+        self._first_token_seconds = Histogram(
+            "parley_first_token_seconds", "Time to the first token", ["provider"], buckets=_SECONDS, registry=self._registry
+        )
+        self._tokens = Counter("parley_tokens", "Tokens of finished answers", ["provider", "kind"], registry=self._registry)
+        self._provider_errors = Counter("parley_answer_errors", "Answers that failed", ["provider", "code"], registry=self._registry)
+        self._providers: set[str] = set()
+
+    def count_request(self, scope: Any, *, status: int, seconds: float) -> None:
+        """An answer is out. The route is its template, never the path: paths are without end."""
+        route = str(scope.get("path_template") or OTHER)
+        method = scope["method"] if scope["type"] == "http" and scope["method"] in _METHODS else OTHER
+        self._requests.labels(route, method, str(status)).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def stream_opened(self) -> None:
+        """A reader began to read a stream."""
+        self._active_streams.inc()
+
+    def stream_closed(self) -> None:
+        """A reader has gone or has it all."""
+        self._active_streams.dec()
+
+    def answer_finished(self, provider: str, *, prompt_tokens: int, completion_tokens: int, first_token_ms: float | None) -> None:
+        """An answer is whole."""
+        label = self._provider(provider)
+        self._tokens.labels(label, "prompt").inc(prompt_tokens)
+        self._tokens.labels(label, "completion").inc(completion_tokens)
+        if first_token_ms is not None:
+            self._first_token_seconds.labels(label).observe(first_token_ms / 1000)
+
+    def answer_failed(self, provider: str | None, code: str) -> None:
+        """An answer ended in an error; `code` is of our own closed vocabulary."""
+        self._provider_errors.labels(self._provider(provider or OTHER), code).inc()
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+    def _provider(self, name: str) -> str:
+        if name not in self._providers:
+            if len(self._providers) >= MAX_PROVIDERS:
+                return OTHER
+            self._providers.add(name)
+        return name

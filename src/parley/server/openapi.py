@@ -1,0 +1,139 @@
+"""The OpenAPI 3.1 document, from the same table and the same types that the router uses. Knows no route by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from parley.server.errors import ErrorDocument
+from parley.server.handlers import PATH_PARAMETER, Signature, signature_of
+from parley.server.policy import Policy, Route
+from parley.server.twins import camel
+
+REFERENCES: Final = "#/components/schemas/{name}"
+_UNDERSCORED: Final = re.compile(r"_(\w)")
+
+
+def openapi_document(routes: Sequence[Route], *, version: str, server_url: str) -> dict[str, Any]:
+    """The document for every documented route. Each error it names follows from policy, body and the route's own list."""
+    documented = [(route, signature_of(route)) for route in routes if route.documented]
+    schemas = _schemas([signature for _, signature in documented])
+    paths: dict[str, dict[str, Any]] = {}
+    for route, signature in documented:
+        paths.setdefault(_path(route), {})[route.method.lower()] = _operation(route, signature, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Parley", "version": version, "description": "One API in front of any AI provider."},
+        "servers": [{"url": server_url}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A token from sign-in, or an API key."}},
+        },
+    }
+
+
+def errors_of(route: Route) -> list[int]:
+    """Every status in which a route may fail."""
+    signature = signature_of(route)
+    statuses = {500, 503, *route.errors}
+    if route.policy.identified:
+        statuses.add(401)
+        if "anonymous" not in route.policy.principals:
+            statuses.add(403)
+    if signature.path_parameters:
+        statuses.add(404)
+    if signature.body is not None:
+        statuses |= {400, 413, 422}
+    if signature.query is not None:
+        statuses.add(422)
+    return sorted(statuses)
+
+
+class _Schemas(Struct):
+    """The schema of each twin, in place, and those they refer to."""
+
+    places: dict[type[Struct], dict[str, Any]]
+    components: dict[str, Any]
+
+
+def _schemas(signatures: Sequence[Signature]) -> _Schemas:
+    types: list[type[Struct]] = [ErrorDocument]
+    for signature in signatures:
+        types += [camel(signature.body, closed=True)] if signature.body is not None else []
+        types += [camel(reply) for reply in signature.replies]
+    unique = list(dict.fromkeys(types))
+    places, components = msgspec.json.schema_components(unique, ref_template=REFERENCES)
+    return _Schemas(places=dict(zip(unique, places, strict=True)), components=components)
+
+
+def _operation(route: Route, signature: Signature, schemas: _Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__qualname__.replace(".", "_"),
+        "summary": route.summary,
+        "tags": [route.policy.resource],
+        "x-parley-policy": _policy(route.policy),
+        "responses": {str(route.status): _success(route, signature, schemas)} | _failures(route, schemas),
+    }
+    if parameters := [*_path_parameters(signature), *_query_parameters(signature)]:
+        operation["parameters"] = parameters
+    if signature.body is not None:
+        body = schemas.places[camel(signature.body, closed=True)]
+        operation["requestBody"] = {"required": True, "content": {route.body_media_type: {"schema": body}}}
+    elif route.body_schema:
+        operation["requestBody"] = {"required": True, "content": {route.body_media_type: {"schema": dict(route.body_schema)}}}
+    if route.policy.identified:
+        operation["security"] = [{"bearer": []}, *([{}] if "anonymous" in route.policy.principals else [])]
+    return operation
+
+
+def _success(route: Route, signature: Signature, schemas: _Schemas) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    if route.status == HTTPStatus.NO_CONTENT:
+        return described
+    places = [schemas.places[camel(reply)] for reply in signature.replies]
+    schema = {"type": "string"} if not places else places[0] if len(places) == 1 else {"anyOf": places}
+    described["content"] = {media_type: {"schema": schema} for media_type in route.media_types}
+    return described
+
+
+def _failures(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    content = {"application/json": {"schema": schemas.places[ErrorDocument]}}
+    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in errors_of(route)}
+
+
+def _path(route: Route) -> str:
+    return PATH_PARAMETER.sub(lambda match: "{" + _camel_name(match[1]) + "}", route.path)
+
+
+def _path_parameters(signature: Signature) -> list[dict[str, Any]]:
+    return [{"name": _camel_name(name), "in": "path", "required": True, "schema": {"type": "string"}} for name in signature.path_parameters]
+
+
+def _query_parameters(signature: Signature) -> list[dict[str, Any]]:
+    if signature.query is None:
+        return []
+    (place,), components = msgspec.json.schema_components([signature.query], ref_template=REFERENCES)
+    properties: dict[str, Any] = components[place["$ref"].rpartition("/")[2]]["properties"]
+    return [
+        {"name": info.encode_name, "in": "query", "required": info.required, "schema": properties[info.encode_name]}
+        for info in structs.fields(signature.query)
+    ]
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "resource": policy.resource,
+        "verb": policy.verb,
+        "principals": sorted(policy.principals),
+        "scopes": sorted(policy.scopes),
+    }
+
+
+def _camel_name(name: str) -> str:
+    return _UNDERSCORED.sub(lambda match: match[1].upper(), name)

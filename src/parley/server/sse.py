@@ -1,0 +1,85 @@
+"""Sends a stream of server-sent events and keeps its line open. Ends when the reader goes; what is read goes on without. Knows no event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple
+
+from litestar import Response
+from litestar.types import Receive, Scope, Send
+
+from parley.server.metrics import Metrics
+
+HEARTBEAT_SECONDS: Final = 15.0
+_HEADERS: Final[dict[str, str]] = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store, no-transform",
+    # nginx would hold the tokens back until its buffer is full.
+    "x-accel-buffering": "no",
+}
+
+
+class Heartbeat(NamedTuple):
+    """What is sent where nothing else was for so long."""
+
+    frame: bytes
+    seconds: float = HEARTBEAT_SECONDS
+
+
+class EventStream(Response[Any]):
+    """A reply of frames. The heartbeat is sent after 15 s in which nothing else was: proxies close a line that is silent."""
+
+    def __init__(self, frames: AsyncGenerator[bytes], *, heartbeat: Heartbeat, metrics: Metrics) -> None:
+        super().__init__(content=None, media_type="text/event-stream", headers=_HEADERS)
+        self._frames = frames
+        self._heartbeat = heartbeat
+        self._metrics = metrics
+        self._last_sent = 0.0
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Litestar asks for an ASGI application; this is one."""
+        return self._serve
+
+    async def _serve(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.stream_opened()
+        sending = asyncio.create_task(self._send(send))
+        watching = asyncio.create_task(self._watch(receive, send))
+        try:
+            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, watching):
+                task.cancel()
+            outcomes = await asyncio.gather(sending, watching, return_exceptions=True)
+            self._metrics.stream_closed()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _send(self, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        self._last_sent = loop.time()
+        async with aclosing(self._frames) as frames:
+            headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for frame in frames:
+                self._last_sent = loop.time()
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _watch(self, receive: Receive, send: Send) -> None:
+        """Until the reader has gone; says now and then that we have not."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = max(self._last_sent, loop.time() - self._heartbeat.seconds) + self._heartbeat.seconds
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                if loop.time() >= self._last_sent + self._heartbeat.seconds:
+                    self._last_sent = loop.time()
+                    await send({"type": "http.response.body", "body": self._heartbeat.frame, "more_body": True})
+                continue
+            if message["type"] == "http.disconnect":
+                return
