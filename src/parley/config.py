@@ -14,12 +14,12 @@ from msgspec import Struct, structs
 from parley.contract.errors import ConfigurationError, FieldProblem
 from parley.registry.conversion import INVALID, convert
 from parley.registry.environment import Environment
+from parley.services.admission import Registration
 from parley.services.endpoints import parse_allowed
 from parley.services.secrets import MIN_SECRET_CHARACTERS, stored_secret, weakness
 from parley.telemetry import register_secrets
 
 Surroundings: TypeAlias = Literal["local", "development", "production"]
-Registration: TypeAlias = Literal["closed", "invite", "open"]
 
 SIGNING_FILE: Final = "jwt-secret"
 SEALING_FILE: Final = "secret-key"

@@ -41,6 +41,14 @@ class Attempts:
                 self._counted.popitem(last=False)
         self._counted[key] = (started, count + 1)
 
+    def give_back(self, key: str) -> None:
+        """One of them does not count after all."""
+        started, count = self._counted.get(key, (0.0, 0))
+        if count > 1:
+            self._counted[key] = (started, count - 1)
+        else:
+            self._counted.pop(key, None)
+
     def forgive(self, key: str) -> None:
         """Forget this key's attempts."""
         self._counted.pop(key, None)

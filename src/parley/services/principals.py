@@ -15,7 +15,10 @@ SCOPES: Final[frozenset[Scope]] = frozenset({"chat", "v1", "read", "admin"})
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """A user as proven by one token. `token_id` is the JWT's `jti` or the API key's id; a JWT has every scope of its role."""
+    """A user as proven by one token; a JWT has every scope of its role.
+
+    `token_id` is the API key's id, or the sign-in that a JWT belongs to, together with all it is refreshed into.
+    """
 
     user_id: str
     role: Role

@@ -25,11 +25,11 @@ _TEXT_CLAIMS = ("sub", "sid", "jti")
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """What a valid token says: whose it is, of which sign-in (`family`), which token it is, and until when (seconds)."""
+    """What a valid token says: whose it is, of which sign-in (`family`), since when (ms) and until when (seconds)."""
 
     user_id: str
     family: str
-    token_id: str
+    issued_at_ms: int
     expires_at: float
 
 
@@ -46,7 +46,7 @@ class Tokens:
 
     def issue(self, user_id: str, *, family: str) -> str:
         """A token for this user and sign-in."""
-        now = int(self._now())
+        now = int(self._now() * 1000) / 1000
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -54,7 +54,7 @@ class Tokens:
             "sid": family,
             "jti": secrets.token_urlsafe(12),
             "iat": now,
-            "exp": now + int(self._lifetime_seconds),
+            "exp": int(now + self._lifetime_seconds),
         }
         return jwt.encode({"alg": ALGORITHM, "typ": "JWT"}, claims, self._key, algorithms=[ALGORITHM])
 
@@ -67,13 +67,21 @@ class Tokens:
             claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise _not_ours() from error
-        now = self._now()
-        if not _is_ours(claims, now):
+        if not _is_ours(claims, self._now()):
             raise _not_ours()
-        expires_at: float = claims["exp"] + LEEWAY_SECONDS
-        if expires_at <= now:
+        read = Claims(
+            user_id=claims["sub"],
+            family=claims["sid"],
+            issued_at_ms=round(claims["iat"] * 1000),
+            expires_at=claims["exp"] + LEEWAY_SECONDS,
+        )
+        if self.has_expired(read):
             raise UnauthenticatedError("the access token has expired; refresh it or sign in again")
-        return Claims(user_id=claims["sub"], family=claims["sid"], token_id=claims["jti"], expires_at=expires_at)
+        return read
+
+    def has_expired(self, claims: Claims) -> bool:
+        """Whether the token's time is over."""
+        return claims.expires_at <= self._now()
 
 
 def _is_ours(claims: dict[str, Any], now: float) -> bool:
