@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from parley.contract.capabilities import Limits
 from parley.contract.config import ConfigField
 from parley.contract.options import Timeouts
+from parley.telemetry import scrub
 from parley.transport.settings import ConnectionSettings, header_problem, setting_problems
 
 _KEY_PARAMETERS = re.compile(r"(?i)(?:^|&)(?:api[-_]?key|key|token|access_token|sig|signature)=")
@@ -34,7 +35,8 @@ def url_problem(value: str) -> str | None:
         return "contains a user name or password; put the key in api_key (or in headers) instead"
     scheme, separator, rest = value.partition("://")
     if not separator:
-        return f'has no scheme; write "https://{value.lstrip("/:")}"'
+        # It may be a key that was pasted into the wrong field.
+        return f'has no scheme; write "https://{scrub(value.lstrip("/:"))}"'
     if scheme.lower() not in {"http", "https"}:
         return f'starts with "{scheme}://"; use "https://" or "http://"'
     try:

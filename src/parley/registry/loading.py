@@ -20,7 +20,7 @@ from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration import Configured, configure
 from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
 from parley.registry.definition import Definition, UnusableProviderError, define
-from parley.registry.description import ProviderDescription, Status, describe_fields
+from parley.registry.description import ProviderDescription, Status, describe_fields, variables
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
@@ -104,6 +104,8 @@ class Registry:
             return guard(definition.create(configured.config, _redeclared(instance, definition)), name=name)
         except (ParleyError, KeyboardInterrupt):
             raise
+        except UnusableProviderError as error:
+            raise ConfigurationError(f"{name} ({instance.declared_by}) cannot be used: {error}", provider=name) from error
         except Exception as error:
             # A plugin's constructor may raise anything.
             raise ConfigurationError(scrub(f"{name} cannot be made: {type(error).__name__}: {error}"), provider=name) from error
@@ -305,7 +307,9 @@ class Registry:
     def _unusable(self, instance: Instance, definition: Definition, configured: Configured) -> ParleyError:
         own = instance.name.replace("-", "_").upper()
         others = tuple(f"{name.replace('-', '_').upper()}_" for name in self.names() if name != instance.name)
-        similar = [name for name in self.environment.names() if name.startswith(own[:4]) and not name.startswith(others)]
+        known = {name for field in config_fields(definition.config_type) for name in variables(field, instance)}
+        found = (name for name in self.environment.names() if name not in known)
+        similar = [name for name in found if name.startswith(own[:4]) and not name.startswith(others)]
         return why_unusable(instance, definition, configured, similar=similar)
 
     def _key_variables(self) -> list[str]:

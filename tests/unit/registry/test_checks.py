@@ -25,6 +25,10 @@ def test_a_base_url_is_taken(endpoint: str) -> None:
     assert endpoint_problem(endpoint) is None
 
 
+def test_a_key_in_the_place_of_the_base_url_is_not_shown() -> None:
+    assert endpoint_problem("sk-proj-1234567890abcdef") == 'has no scheme; write "https://***"'
+
+
 @pytest.mark.parametrize(
     ("endpoint", "words"),
     [

@@ -133,3 +133,9 @@ def test_a_file_of_nul_bytes_is_told(tmp_path: Path) -> None:
     [candidate] = file_candidates([tmp_path])
     with pytest.raises(UnusableProviderError):
         define(candidate)
+
+
+def test_a_class_without_a_name_says_so_when_it_is_made(defined: Write) -> None:
+    definition = defined("class Acme:\n    def generate_response(self, messages):\n        return 'x'\n")
+    with pytest.raises(UnusableProviderError, match="it has no name; write name = 'acme' in its class"):
+        definition.create(PlainConfig(), {})

@@ -83,6 +83,9 @@ def test_a_missing_key_names_the_variable_with_an_example() -> None:
 def test_a_missing_key_finds_the_mistyped_variable(registry: RegistryMaker) -> None:
     with pytest.raises(MissingCredentialError, match='Did you mean "GEMINI_APIKEY"'):
         registry(GEMINI_APIKEY="k").get("gemini")
+    with pytest.raises(MissingCredentialError) as rightly_set:
+        registry(OPENAI_MODEL="m").get("openai")
+    assert "Did you mean" not in rightly_set.value.message
     with pytest.raises(MissingCredentialError, match="GOOGLE_API_KEY"):
         registry().get("gemini")
 
@@ -492,3 +495,13 @@ def test_no_override_shows_its_key(registry: RegistryMaker) -> None:
     override = Override(name="openai", settings={"api_key": "canary-of-the-panel"})
     after = registry().with_overrides([override])
     assert "canary" not in repr(override) + repr(after.describe("openai")) + repr(after.get("openai").config)
+
+
+async def test_a_provider_of_three_lines_needs_no_model_and_one_without_a_name_is_explained(registry: RegistryMaker) -> None:
+    head = "from parley.provider import Provider\nclass Short(Provider):\n    name = 'short'\n"
+    short = head + "    async def generate(self, request):\n        return 'Hi'\n"
+    nameless = "class Nameless:\n    def generate_response(self, messages):\n        return 'Hi'\n"
+    made = registry(plugins={"short.py": short, "nameless.py": nameless})
+    assert (await made.get("short").generate_response(messages=[{"role": "user", "content": "Hello"}])).text == "Hi"
+    with pytest.raises(ConfigurationError, match=r"nameless \(.*nameless\.py\) cannot be used: it has no name"):
+        made.get("nameless")
