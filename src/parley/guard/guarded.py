@@ -312,11 +312,8 @@ class GuardedProvider:
         configured = getattr(self.config, "model", "")
         if isinstance(configured, str) and configured:
             return configured
-        if self.models:
-            return self.models[0].id
-        if self.config is not None and not isinstance(self._provider, SeedStyleProvider):
-            invalid("options.model", f"is missing, and {self.name} has no default; name a model or configure one")
-        return ""
+        # Where there is none, the provider says so, unless its author's code needs no model at all.
+        return self.models[0].id if self.models else ""
 
     def _suggest_model(self, error: ParleyError) -> None:
         if isinstance(error, ModelNotFoundError) and error.model:

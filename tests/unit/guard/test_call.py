@@ -327,6 +327,47 @@ async def test_a_timeout_leaves_a_provider_that_ignores_it(clock: Any) -> None:
     await clock.settle()
 
 
+async def test_what_an_orphan_still_says_reaches_nobody_and_sets_no_timer(clock: Any) -> None:
+    release = asyncio.Event()
+
+    class Stubborn(Provider):
+        name = "stubborn"
+
+        async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                yield "late"
+                await release.wait()
+                yield "later"
+
+    provider, tokens = guard(Stubborn(), clock=clock), []
+    messages = [{"role": "user", "content": "Hello"}]
+    task = asyncio.ensure_future(provider.stream_response(messages=messages, on_token=tokens.append))
+    await clock.advance(120.2)
+    error = await timed_out(task)
+    assert (error.phase, error.partial, tokens) == ("first_token", None, [])
+    assert len(provider.orphans) == 1
+    assert clock.pending == 0
+    release.set()
+    await clock.settle()
+    assert (len(provider.orphans), clock.pending) == (0, 0)
+
+
+async def test_a_cancelled_call_that_goes_on_keeps_no_timer(clock: Any) -> None:
+    release = asyncio.Event()
+    provider = guard(Whole(release.wait), clock=clock)
+    task = asyncio.ensure_future(provider.generate(HELLO))
+    await clock.settle()
+    task.cancel()
+    await clock.advance(0.1)
+    assert task.cancelled()
+    assert len(provider.orphans) == 1
+    assert clock.pending == 0
+    release.set()
+    await clock.settle()
+
+
 async def test_cancelling_the_wait_before_a_retry_ends_at_once(clock: Any) -> None:
     from parley.contract.errors import RateLimitError
 

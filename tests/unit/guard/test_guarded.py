@@ -453,10 +453,10 @@ async def test_the_model_is_the_callers_the_configurations_or_the_first(
     assert subject.requests[0].options.model == sent == reply.model
 
 
-async def test_no_model_anywhere_is_named() -> None:
-    with pytest.raises(InvalidRequestError, match=r"options\.model: is missing, and scripted has no default") as caught:
-        await guard(Scripted(config=Config(api_key="k"))).generate(HELLO)
-    assert caught.value.fields[0].path == "options.model"
+async def test_an_author_who_needs_no_model_is_asked_without_one() -> None:
+    subject = Scripted(["a"], config=Config(api_key="k"))
+    assert (await guard(subject).generate(HELLO)).text == "a"
+    assert subject.requests[0].options.model is None
 
 
 async def test_a_model_that_the_vendor_does_not_know_gets_a_suggestion() -> None:
