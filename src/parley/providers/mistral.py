@@ -1,8 +1,21 @@
 """Mistral AI. Wire: https://docs.mistral.ai/api/ (read 2026-11-22)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, ModelRule, OpenAIChat, Setting, ToolIds, short_id
+from parley.provider import (
+    Capabilities,
+    ChatRequest,
+    Config,
+    Dialect,
+    ExtraOption,
+    Model,
+    ModelRule,
+    OpenAIChat,
+    Setting,
+    Target,
+    ToolIds,
+    short_id,
+)
 
 
 class MistralConfig(Config):
@@ -14,11 +27,20 @@ class MistralConfig(Config):
 
 
 class MistralChat(OpenAIChat, frozen=True):
-    """Mistral refuses tool ids that are not nine letters and digits, with 400."""
+    """Mistral refuses with 400: tool ids that are not nine letters and digits, and a user's turn right after a tool's (code 3230)."""
 
     def tool_ids(self) -> ToolIds:
         """Foreign ids become such; Mistral's own stay."""
         return ToolIds(r"[A-Za-z0-9]{9}", short_id)
+
+    def finish_body(self, body: dict[str, Any], request: ChatRequest, *, target: Target) -> dict[str, Any]:
+        """Where somebody speaks before the model has answered a tool, the model says "OK" in between."""
+        messages: list[dict[str, Any]] = []
+        for message in body["messages"]:
+            if message["role"] == "user" and messages and messages[-1]["role"] == "tool":
+                messages.append({"role": "assistant", "content": "OK"})
+            messages.append(message)
+        return body | {"messages": messages}
 
 
 provider = Dialect(
