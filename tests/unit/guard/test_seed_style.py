@@ -300,6 +300,21 @@ async def test_on_error_and_then_returning_raises_that_error() -> None:
     assert ears.told == []
 
 
+async def test_on_done_and_then_on_error_is_that_error() -> None:
+    problem = ServerError("told after the end")
+
+    async def stream_response(on_token, on_done, on_error, **_):
+        on_token("Hi")
+        on_done({"text": "Hi"})
+        on_error(problem)
+
+    provider = guard(one(stream_response))
+    with pytest.raises(ServerError) as caught:
+        await provider.generate(ChatRequest(messages=[Message(role="user", content="x")]), attempts=1)
+    assert caught.value is problem
+    assert "error_after_done" in rules(provider)
+
+
 async def test_the_template_that_tells_and_raises_is_one_error() -> None:
     async def stream_response(on_token, on_error, **_):
         try:
