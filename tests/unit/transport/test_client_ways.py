@@ -68,8 +68,9 @@ class TestProxy:
 
     async def test_one_that_is_not_there(self, client: HttpClient) -> None:
         async with ReplayServer(Answer()) as server:
-            with pytest.raises(ConnectError, match=r"the proxy http://127\.0\.0\.1:1 .*is the proxy right"):
+            with pytest.raises(ConnectError, match=r"the proxy http://127\.0\.0\.1:1 .*is the proxy right") as raised:
                 await client.send(post(server), ConnectionSettings(proxy="http://127.0.0.1:1"))
+        assert isinstance(raised.value.__cause__, ConnectionRefusedError)
 
     async def test_one_that_refuses(self, client: HttpClient) -> None:
         async with ReplayServer(Answer(status=407)) as proxy:
