@@ -223,6 +223,16 @@ async def test_a_stream_that_is_cut(name: str, end: Any) -> None:
 
 
 @every_wire
+async def test_an_error_behind_text_is_told_at_once_though_the_connection_stays_open(name: str) -> None:
+    failed = event({"type": "error", "error": {"type": "overloaded_error", "code": 503, "status": "UNAVAILABLE", "message": "too busy"}})
+    answer = streamed(opening(name), text(name, "Hel"), failed, ending="stall")
+    error = await failure_of(name, answer, timeout=parley.Timeouts(idle=20.0))
+    assert "too busy" in error.message
+    assert error.partial is not None
+    assert error.partial.text == "Hel"
+
+
+@every_wire
 async def test_an_answer_that_closes_before_it_begins(name: str) -> None:
     for way, phase in (("stream", "first_token"), ("complete", "complete")):
         error = await failure_of(name, Answer(silent_before_head=True, ending="close"), way=way)
