@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import AsyncGeneratorType, TracebackType
 from typing import Any, TypeAlias, TypedDict, Unpack, cast
+from weakref import WeakSet
 
 from msgspec import structs
 
@@ -52,6 +53,8 @@ class Client:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._resolved: dict[str, tuple[str, str]] = {}
+        self._waiting = 0
+        self._streams: WeakSet[AsyncGeneratorType[Event, None]] = WeakSet()
 
     @classmethod
     def from_config(
@@ -72,6 +75,11 @@ class Client:
     def registry(self) -> Registry:
         """The providers and their configuration."""
         return self._registry
+
+    @property
+    def idle(self) -> bool:
+        """Whether no answer is on its way: a client that is replaced by another is closed then."""
+        return not self._waiting and all(stream.ag_frame is None for stream in self._streams)
 
     async def __aenter__(self) -> Client:
         return self
@@ -104,11 +112,15 @@ class Client:
         """One whole answer. With callbacks it is streamed to them, else asked for in one piece."""
         provider, asked = self._target(model, options)
         conversation = cast("Any", _conversation(messages))
-        if any(callback is not None for callback in callbacks.values()):
-            return await provider.stream_response(
-                messages=conversation, system_prompt=system_prompt, options=cast("Any", asked), **cast("Any", callbacks)
-            )
-        return await provider.generate_response(messages=conversation, system_prompt=system_prompt, options=cast("Any", asked))
+        self._waiting += 1
+        try:
+            if any(callback is not None for callback in callbacks.values()):
+                return await provider.stream_response(
+                    messages=conversation, system_prompt=system_prompt, options=cast("Any", asked), **cast("Any", callbacks)
+                )
+            return await provider.generate_response(messages=conversation, system_prompt=system_prompt, options=cast("Any", asked))
+        finally:
+            self._waiting -= 1
 
     def stream(
         self,
@@ -122,7 +134,9 @@ class Client:
         """The answer as events, the last of them ResponseFinished with the whole reply. Leaving the iterator ends the request."""
         provider, asked = self._target(model, options)
         request = read_request(_conversation(messages), system_prompt=system_prompt, options=asked)
-        return provider.stream(structs.replace(request, **fields) if fields else request)
+        stream = provider.stream(structs.replace(request, **fields) if fields else request)
+        self._streams.add(cast("AsyncGeneratorType[Event, None]", stream))
+        return stream
 
     def providers(self) -> list[ProviderDescription]:
         """Every provider with its state, its models, and what configures it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities
 from parley.contract.errors import ConfigurationError, FieldProblem
@@ -75,6 +75,11 @@ class ProviderEntry(Struct, frozen=True, kw_only=True):
     def file_name(self) -> str:
         """The file in which the table stands."""
         return self.path.partition(":")[0]
+
+    def without(self, names: Set[str]) -> ProviderEntry:
+        """The same table without these settings."""
+        settings = {name: value for name, value in self.settings.items() if name not in names}
+        return structs.replace(self, keys=[] if "api_key" in names else self.keys, settings=settings)
 
     def __repr__(self) -> str:
         return f"ProviderEntry(name={self.name!r}, provider={self.provider!r})"

@@ -67,6 +67,12 @@ class Environment:
         found = self.find([name])
         return found.value if found else None
 
+    def without(self, names: Iterable[str]) -> Environment:
+        """The same, as if these were not set."""
+        hidden = set(names)
+        variables, dotenv = ({name: kept[name] for name in kept if name not in hidden} for kept in (self._variables, self._dotenv))
+        return Environment(variables, dotenv, dotenv_path=self.dotenv_path)
+
     def names(self) -> list[str]:
         """Every variable that is set."""
         names = {**self._dotenv, **self._variables}

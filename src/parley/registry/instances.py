@@ -27,12 +27,14 @@ PROVIDER_DIRECTORY = "parley_providers"
 class Override(Struct, frozen=True, kw_only=True):
     """What an administrator set while the server runs: `settings` are fields of the Config, over every other source.
 
-    `provider` is what a name that does not exist yet is made from.
+    `provider` is what a name that does not exist yet is made from. `withhold_secrets` keeps the keys and headers of every other
+    source back: they were not meant for the endpoint that these settings name.
     """
 
     name: str
     provider: str | None = None
     settings: Mapping[str, Any] = {}
+    withhold_secrets: bool = False
     enabled: bool = True
 
     def __repr__(self) -> str:

@@ -278,12 +278,18 @@ class Registry:
 
     def _configure(self, instance: Instance, definition: Definition, arguments: Mapping[str, Any] | None) -> Configured:
         settings: Mapping[str, Any] = instance.override.settings if instance.override else {}
+        environment, entry = self.environment, instance.entry
+        if instance.override is not None and instance.override.withhold_secrets:
+            # A proxy is not sent anywhere: it is how the endpoint is reached.
+            secret = [field for field in config_fields(definition.config_type) if field.setting.secret and field.name != "proxy"]
+            environment = environment.without(name for field in secret for name in variables(field, instance))
+            entry = entry and entry.without({field.name for field in secret})
         configured = configure(
             instance.name,
             definition.config_type,
-            environment=self.environment,
+            environment=environment,
             arguments={**settings, **(arguments or {})},
-            entry=instance.entry,
+            entry=entry,
             own_name=instance.own_name,
         )
         configured.origins |= {field: PANEL for field in settings if field not in (arguments or {})}

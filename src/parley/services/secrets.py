@@ -49,13 +49,22 @@ class SecretBox:
 
     def open(self, sealed: str, *, context: str) -> str:
         """The text again. Raises SealedError, which repeats nothing of it."""
+        return self._opened(sealed, context)[1]
+
+    def resealed(self, sealed: str, *, context: str) -> str | None:
+        """The same text sealed with the first key; None where it is so already. Raises SealedError."""
+        position, text = self._opened(sealed, context)
+        return self.seal(text, context=context) if position else None
+
+    def _opened(self, sealed: str, context: str) -> tuple[int, str]:
+        """Which key it was sealed with, and the text."""
         try:
             data = base64.b64decode(sealed.removeprefix(_VERSION), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise SealedError("this is no sealed secret") from error
-        for cipher in self._ciphers:
+        for position, cipher in enumerate(self._ciphers):
             with contextlib.suppress(InvalidTag, ValueError):
-                return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], context.encode()).decode()
+                return position, cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], context.encode()).decode()
         raise SealedError("it was sealed with another PARLEY_SECRET_KEY")
 
 

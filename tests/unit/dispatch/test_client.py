@@ -122,3 +122,17 @@ async def test_without_any_configuration_the_demo_answers(tmp_path: Path) -> Non
     async with Client.from_config(environ={}, directory=tmp_path) as client:
         assert client.resolve("")[0] == "demo"
         assert "demo" in (await client.chat(messages="hello")).text
+
+
+async def test_a_client_is_idle_once_its_streams_have_ended_or_were_left(client: Client) -> None:
+    assert client.idle
+    whole, left = client.stream("echo-1", "hi"), client.stream("echo-1", "hi")
+    await anext(whole)
+    await anext(left)
+    assert not client.idle
+    async for _ in whole:
+        pass
+    assert not client.idle
+    await left.aclose()  # type: ignore[attr-defined]
+    assert client.idle
+    await client.aclose()

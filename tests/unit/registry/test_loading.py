@@ -505,3 +505,19 @@ async def test_a_provider_of_three_lines_needs_no_model_and_one_without_a_name_i
     assert (await made.get("short").generate_response(messages=[{"role": "user", "content": "Hello"}])).text == "Hi"
     with pytest.raises(ConfigurationError, match=r"nameless \(.*nameless\.py\) cannot be used: it has no name"):
         made.get("nameless")
+
+
+def test_no_key_of_another_source_leaves_for_an_endpoint_that_an_administrator_set(registry: RegistryMaker) -> None:
+    override = Override(name="openai", settings={"endpoint": "https://other.example/v1"}, withhold_secrets=True)
+    after = registry(OPENAI_API_KEY="sk-operators").with_overrides([override])
+    assert after.describe("openai").status == "unconfigured"
+    with pytest.raises(MissingCredentialError):
+        after.get("openai")
+
+
+def test_nor_does_a_key_or_header_of_the_file(registry: RegistryMaker) -> None:
+    toml = ACME + 'headers = {x-team-key = "env:ACME_TOKEN"}\n'
+    override = Override(name="acme", settings={"endpoint": "https://other.example/v1"}, withhold_secrets=True)
+    config = registry(toml, ACME_TOKEN="operators").with_overrides([override]).get("acme").config
+    assert config is not None
+    assert (config.api_key, config.headers) == ("", {})

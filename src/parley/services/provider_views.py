@@ -1,0 +1,90 @@
+"""Providers as the API lists them, for everybody and for who is signed in. Derived from descriptions; holds no secret."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType
+
+from parley.contract.capabilities import Capabilities, Model
+from parley.registry.description import ProviderDescription
+from parley.services.option_forms import options_schema
+
+ShownStatus: TypeAlias = Literal["ready", "unconfigured", "quarantined", "unhealthy"]
+
+
+class ModelView(Struct, frozen=True, kw_only=True):
+    """A model; `context_tokens` 0 = unknown; `capabilities` hold for it, not only where they differ."""
+
+    id: str
+    label: str
+    description: str
+    context_tokens: int
+    capabilities: Capabilities
+
+
+class ProviderView(Struct, frozen=True, kw_only=True):
+    """A provider as a settings panel needs it; everybody may know the first three fields, the others are then not there.
+
+    `reason` says why it is not ready; `provider` what it is an instance of; `model` is its default ("" where it has none).
+    """
+
+    name: str
+    label: str
+    description: str
+    status: ShownStatus | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+    local: bool | UnsetType = UNSET
+    needs_key: bool | UnsetType = UNSET
+    docs_url: str | UnsetType = UNSET
+    capabilities: Capabilities | UnsetType = UNSET
+    options_schema: dict[str, Any] | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    models: list[ModelView] | UnsetType = UNSET
+
+
+class ProviderListing(Struct, frozen=True, kw_only=True):
+    """`available` names those that answer; `default` is the one that answers where nobody names another ("" where none can)."""
+
+    available: list[str]
+    default: str
+    providers: list[ProviderView]
+
+
+def name_of(description: ProviderDescription) -> ProviderView:
+    """For everybody."""
+    return ProviderView(name=description.name, label=description.label, description=description.description)
+
+
+def view_of(description: ProviderDescription, *, problem: str | None) -> ProviderView:
+    """For who is signed in. `problem` is what its health says."""
+    status: ShownStatus = description.status
+    reason = description.reason
+    if status == "ready" and problem is not None:
+        status, reason = "unhealthy", problem
+    return ProviderView(
+        name=description.name,
+        label=description.label,
+        description=description.description,
+        provider=description.provider,
+        status=status,
+        reason=reason or UNSET,
+        local=description.local,
+        needs_key=any(field.name == "api_key" and field.required for field in description.fields),
+        docs_url=description.docs_url,
+        capabilities=description.capabilities,
+        options_schema=options_schema(description.capabilities, description.extra_options),
+        model=description.model,
+        models=[_model(model, description.capabilities) for model in description.models],
+    )
+
+
+def _model(model: Model, general: Capabilities) -> ModelView:
+    return ModelView(
+        id=model.id,
+        label=model.label or model.id,
+        description=model.description,
+        context_tokens=model.context_tokens,
+        capabilities=model.capabilities.over(general),
+    )
