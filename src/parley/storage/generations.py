@@ -162,6 +162,8 @@ class Generations:
 
     async def seen(self, message_ids: Sequence[str], *, at: int) -> None:
         """Say that these live."""
+        if not message_ids:
+            return
         await self._database.writer.submit(_SEEN, [{"seen_at": at, "b_message_id": message_id} for message_id in message_ids])
 
     async def events(self, message_id: str) -> list[bytes]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 
 from parley.contract.errors import Action
 from parley.contract.messages import Part, TextPart
-from parley.contract.response import Citation, ResponseWarning
+from parley.contract.response import Citation, FinishReason, ResponseWarning
 from parley.contract.usage import Usage
 from parley.storage.database import Database
 from parley.storage.errors import NotFoundError
@@ -56,7 +56,7 @@ class MessageRecord(Struct, frozen=True, kw_only=True):
     created_at: int
     provider: str | None = None
     model: str | None = None
-    finish_reason: str | None = None
+    finish_reason: FinishReason | None = None
     details: MessageDetails = MessageDetails()
     cost: float | None = None
 
