@@ -115,6 +115,11 @@ def content_is_logged() -> bool:
     return _process.content
 
 
+def debugging() -> bool:
+    """Whether whoever runs this process looks for a fault (LOG_LEVEL=debug)."""
+    return logging.getLogger("parley").isEnabledFor(logging.DEBUG)
+
+
 def configure(level: str = "warning", content: bool = False) -> None:
     """Set what is logged, for the program that owns the process. Writes to standard error unless logging is already set up.
 

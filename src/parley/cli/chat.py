@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -26,7 +28,7 @@ def chat(
     """
     from parley.cli.problems import problems_shown
 
-    with problems_shown(as_json=as_json):
+    with problems_shown(as_json=as_json), _provider_named(provider):
         text = _question(message or [])
         name = target(provider, model)
         if text is None:
@@ -40,6 +42,21 @@ def target(provider: str | None, model: str | None) -> str:
     if provider is None or model is None:
         return provider or model or ""
     return f"{provider.partition('/')[0]}/{model}"
+
+
+@contextmanager
+def _provider_named(provider: str | None) -> Generator[None]:
+    """What -p names is a provider: where none is called so, that is what was wrong, and not the model."""
+    from parley.contract.errors import UnknownModelError
+
+    try:
+        yield
+    except UnknownModelError:
+        if provider is not None:
+            from parley.registry.loading import Registry
+
+            Registry.from_environment().describe(provider.partition("/")[0])
+        raise
 
 
 def _question(words: list[str]) -> str | None:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PROMPT = "› "
+MORE_PROMPT = "… "
 _HELP = (
     ("/model NAME", "ask provider, provider/model or model from now on; alone: say who is asked"),
+    ("\\", "at the end of a line: the message goes on in the next; what is pasted stays one message"),
     ("/new", "forget the conversation and begin again"),
     ("/quit", "leave (or Ctrl-D)"),
 )
@@ -31,7 +33,8 @@ _HELP = (
 def converse(target: str, *, system: str | None) -> None:
     """Talk until the person leaves. Raises ConfigurationError where no Client can be made."""
     with suppress(ImportError):
-        import_module("readline")  # gives `input` line editing and history
+        readline = import_module("readline")  # gives `input` line editing and history
+        readline.parse_and_bind("set enable-bracketed-paste on")  # without, each line of what is pasted would be a question
 
     client = Client.from_config()
     conversation = Conversation(client, console(), target=target, system=system)
@@ -58,7 +61,7 @@ class Conversation:
         self._note(f"{self._who()} · /help shows the commands, Ctrl-D leaves")
         while not self._leaving:
             line = self._read()
-            if line.startswith("/"):
+            if line.startswith("/") and "\n" not in line:
                 self._obey(line)
             elif line:
                 self._answer(line, runner)
@@ -67,11 +70,14 @@ class Conversation:
         return who(*self._client.resolve(self._target))
 
     def _read(self) -> str:
-        """One line; empty after an interrupt. A second interrupt in a row leaves."""
+        """One message; empty after an interrupt. A second interrupt in a row leaves."""
         prompt = PROMPT if self._output.no_color else f"\x01\x1b[1;36m\x02{PROMPT}\x01\x1b[0m\x02"
         for attempt in range(2):
             try:
-                return input(f"\n{prompt}" if attempt == 0 else prompt).strip()
+                lines = [input(f"\n{prompt}" if attempt == 0 else prompt)]
+                while lines[-1].endswith("\\"):
+                    lines[-1:] = [lines[-1].removesuffix("\\"), input(MORE_PROMPT)]
+                return "\n".join(lines).strip()
             except EOFError:
                 self._output.print()
                 break
@@ -100,7 +106,8 @@ class Conversation:
 
     def _ask_another(self, name: str) -> None:
         try:
-            self._client.resolve(name or self._target)
+            provider, _ = self._client.resolve(name or self._target)
+            self._client.registry.get(provider)
         except ParleyError as error:
             print_problem(error)
             return

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from parley.cli.notes import titled
+
 if TYPE_CHECKING:
     from parley.cli.checkup import Checked, Checkup, LocalServer
 
@@ -18,7 +20,10 @@ _STYLES = {"✓": "good", "✗": "bad", "!": "doubtful", "·": "note"}
 
 
 def doctor(
-    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write it for a bug report, without secrets.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write it for a bug report, without secrets, for example to report.json."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Check configuration, providers and local servers."""
@@ -60,7 +65,7 @@ def _print(checkup: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from parley.cli.terminal import console, harmless
+    from parley.cli.terminal import console, harmless, print_grid
 
     output = console()
     for title, lines in _sections(checkup):
@@ -68,7 +73,7 @@ def _print(checkup: Checkup) -> None:
         grid = Table.grid(padding=(0, 1))
         for mark, line in lines:
             grid.add_row(Text(f"  {mark}", style=_STYLES[mark]), Text(harmless(line), style="note" if mark == "·" else "none"))
-        output.print(grid)
+        print_grid(output, grid)
         output.print()
 
 
@@ -98,7 +103,7 @@ def _configuration(checkup: Checkup) -> list[Line]:
 
 def _provider_line(checked: Checked) -> Line:
     took = f" ({checked.latency_ms:.0f} ms)" if checked.latency_ms else ""
-    return "✓" if checked.success else "✗", f"{checked.name}: {checked.message}{took}"
+    return "✓" if checked.success else "✗", f"{titled(checked.name, checked.message)}{took}"
 
 
 def _server_line(server: LocalServer) -> Line:

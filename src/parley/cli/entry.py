@@ -34,7 +34,10 @@ def _configure_logging() -> None:
     from parley.telemetry import configure
 
     with problems_shown():
-        environment = Environment.read()
+        try:
+            environment = Environment.read()
+        except ConfigurationError:
+            environment = Environment(os.environ)  # the command itself tells what is wrong with .env
         content = (environment.get("LOG_CONTENT") or "off").strip().lower()
         if content not in {"on", "off"}:
             raise ConfigurationError("LOG_CONTENT must be on or off: whether the contents of messages are logged")

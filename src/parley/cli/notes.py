@@ -53,6 +53,11 @@ def who(provider: str, model: str) -> str:
     return one_line(f"{provider}/{model}" if model and model != provider else provider, longest=60)
 
 
+def titled(name: str, message: str) -> str:
+    """What is said of a provider, with its name before it where the message does not begin with it."""
+    return message if message.lower().startswith(f"{name.lower()} ") else f"{name}: {message}"
+
+
 def _tokens(usage: Usage) -> str:
     about = "" if usage.source == "reported" else "≈ "
     details = [f"{count:,} {word}" for word, count in (("cached", usage.cached_tokens), ("reasoning", usage.reasoning_tokens)) if count]

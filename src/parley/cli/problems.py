@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from math import ceil
+from traceback import format_exception
 from typing import Any
 
 from parley.cli.terminal import console, harmless
@@ -21,6 +22,7 @@ from parley.contract.errors import (
     StreamTruncatedError,
     UnknownProviderError,
 )
+from parley.telemetry import debugging, scrub
 
 EXIT_PROVIDER = 1
 EXIT_USAGE = 2
@@ -34,7 +36,6 @@ _REMEDIES: dict[type[ParleyError], str] = {
     ContextLengthError: "Make the conversation shorter (/new), or use a model with a larger context.",
     ModelNotFoundError: "Name another model with -m; `parley providers` shows the models.",
     UnknownProviderError: "`parley providers` lists them.",
-    StreamTruncatedError: "What came before is shown; ask again for the whole answer.",
 }
 _BY_ACTION = {
     "retry": "Try again.",
@@ -52,6 +53,9 @@ def remedy(error: ParleyError) -> str | None:
     """What a person can do about it, where the message does not say it."""
     if error.retry_after is not None:
         return f"Try again in {ceil(error.retry_after)} s."
+    if isinstance(error, StreamTruncatedError):
+        came = error.partial is not None and error.partial.parts
+        return "What came before is shown; ask again for the whole answer." if came else "Nothing came before that; ask again."
     for kind in type(error).__mro__:
         if kind in _REMEDIES:
             return _REMEDIES[kind]
@@ -97,6 +101,8 @@ def print_problem(error: ParleyError) -> None:
         output.print()
     for style, line in describe(error):
         output.print(line, style=style)
+    if error.__cause__ is not None and debugging():
+        output.print(harmless(scrub("".join(format_exception(error.__cause__)))), style="note", end="")
 
 
 def problem_document(error: ParleyError) -> dict[str, Any]:

@@ -43,13 +43,14 @@ async def _tested(name: str) -> ConnectionStatus:
 
 
 def _print_status(status: ConnectionStatus) -> None:
+    from parley.cli.notes import titled
     from parley.cli.terminal import console, harmless
 
     if status.success:
         took = f" ({status.latency_ms:.0f} ms)" if status.latency_ms is not None else ""
         console().print(f"✓ {status.provider} answers{took}", style="good")
     else:
-        console(error=True).print(f"✗ {status.provider}: {harmless(status.error or 'no reason given')}", style="bad")
+        console(error=True).print(f"✗ {harmless(titled(status.provider, status.error or 'no reason given'))}", style="bad")
 
 
 def replay(

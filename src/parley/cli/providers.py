@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parley.providers import COMPATIBLE
+
 if TYPE_CHECKING:
     from parley.registry.description import ProviderDescription
 
@@ -33,7 +35,12 @@ def providers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON
 def _document(description: ProviderDescription) -> dict[str, object]:
     import msgspec
 
-    return msgspec.to_builtins(description) | {"key_origin": key_origin(description)}
+    return msgspec.to_builtins(description, enc_hook=_type_name) | {"key_origin": key_origin(description)}
+
+
+def _type_name(kind: object) -> str:
+    """How the type of a provider's own option is written."""
+    return kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")
 
 
 def key_origin(description: ProviderDescription) -> str | None:
@@ -49,21 +56,32 @@ def what_to_set(description: ProviderDescription) -> str:
 
 def _why(description: ProviderDescription) -> str:
     if description.status == "ready":
-        return key_origin(description) or "needs no key"
+        return "; ".join(_remarks(description))
     return (not description.configured and what_to_set(description)) or description.reason or ""
+
+
+def _remarks(description: ProviderDescription) -> list[str]:
+    """What to know of one that is ready: a server on this machine is listed without a look at whether it runs."""
+    variables = {field.name: field.variables[0] for field in description.fields}
+    remarks = [key_origin(description) or ("" if description.local else "needs no key")]
+    if description.local:
+        remarks.append(f"not checked; `parley provider test {description.name}`")
+    if not description.model and (description.local or description.provider == COMPATIBLE):
+        remarks.append(f"no model set: {variables['model']}")
+    return [remark for remark in remarks if remark]
 
 
 def _print_table(descriptions: list[ProviderDescription]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from parley.cli.terminal import console, one_line
+    from parley.cli.terminal import console, one_line, print_grid
 
     output = console()
     with_model = output.width >= NARROW
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="heading")
     table.add_column("name", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     if with_model:
         table.add_column("default model", overflow="fold")
     table.add_column("key, or what to do", overflow="fold")
@@ -74,4 +92,4 @@ def _print_table(descriptions: list[ProviderDescription]) -> None:
             *([Text(one_line(description.model))] if with_model else []),
             Text(one_line(_why(description), longest=300), style="note"),
         )
-    output.print(table)
+    print_grid(output, table)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.theme import Theme
 
 WIDTH_OF_A_FILE = 1000
@@ -43,6 +43,16 @@ def console(*, error: bool = False) -> Console:
     file = sys.stderr if error else sys.stdout
     width = None if file.isatty() else WIDTH_OF_A_FILE
     return Console(file=file, width=width, theme=_theme(), highlight=False, emoji=False, markup=False)
+
+
+def print_grid(output: Console, grid: RenderableType) -> None:
+    """Print a table; into a pipe or a file without the spaces that fill its last column."""
+    if output.is_terminal:
+        output.print(grid)
+        return
+    with output.capture() as captured:
+        output.print(grid)
+    output.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 @contextmanager

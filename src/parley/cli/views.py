@@ -9,6 +9,7 @@ from parley.cli.documents import print_json
 from parley.cli.notes import closing_notes, tool_line
 from parley.cli.terminal import harmless
 from parley.contract.events import Event, RefusalDelta, ResponseFinished, TextDelta, ToolCallEnded
+from parley.telemetry import debugging
 
 
 class AnswerView(Protocol):
@@ -28,11 +29,15 @@ class PlainAnswer:
 
     def __init__(self) -> None:
         self._ends_line = True
+        self._held = ""
+        # Among debug lines, which may go to the same place, only whole lines can be told apart.
+        self._whole_lines = debugging()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        self._write(self._held)
         if not self._ends_line:
             sys.stdout.write("\n")
         sys.stdout.flush()
@@ -40,13 +45,20 @@ class PlainAnswer:
     def show(self, event: Event) -> None:
         """Write text through at once; say the rest when it is known."""
         if isinstance(event, TextDelta | RefusalDelta) and event.text:
-            sys.stdout.write(harmless(event.text))
-            sys.stdout.flush()
-            self._ends_line = event.text.endswith("\n")
+            self._held += harmless(event.text)
+            end = self._held.rfind("\n") + 1 if self._whole_lines else len(self._held)
+            text, self._held = self._held[:end], self._held[end:]
+            self._write(text)
         elif isinstance(event, ToolCallEnded):
             sys.stderr.write(f"{tool_line(event.call)}\n")
         elif isinstance(event, ResponseFinished):
             sys.stderr.writelines(f"{line}\n" for line in closing_notes(event.response))
+
+    def _write(self, text: str) -> None:
+        if text:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            self._ends_line = text.endswith("\n")
 
 
 class EventLines:

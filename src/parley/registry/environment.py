@@ -123,8 +123,8 @@ def parse_dotenv(text: str, *, path: Path | str = ".env") -> dict[str, str]:
         line_number += text.count("\n", position, end) + 1
         position = end + 1
     if problems:
-        listed = "; ".join(f"{problem.path} {problem.message}" for problem in problems)
-        raise ConfigurationError(f"the .env file cannot be used: {listed}", fields=problems)
+        listed = "".join(f"\n  {problem.path}: {problem.message}" for problem in problems)
+        raise ConfigurationError(f"the .env file cannot be used:{listed}", fields=problems)
     return values
 
 

@@ -147,3 +147,27 @@ def test_configuration_problems_are_all_told(tmp_path: Path) -> None:
 )
 def test_provider_and_model_make_one_name(provider: str | None, model: str | None, name: str) -> None:
     assert target(provider, model) == name
+
+
+def test_a_mistyped_provider_is_told_as_one() -> None:
+    result = parley("chat", "-p", "anthropi", "Hi")
+    assert result.exit_code == 2
+    assert 'no provider is called "anthropi". Did you mean "anthropic"?' in result.stderr
+
+
+def test_while_debugging_a_foreign_fault_comes_with_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "parley_providers").mkdir()
+    file = tmp_path / "parley_providers" / "acme.py"
+    file.write_text("class Acme:\n    name = 'acme'\n    def generate_response(self, **_):\n        return 1 // 0\n")
+    assert "Traceback" not in parley("chat", "-p", "acme", "Hi").stderr
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    told = parley("chat", "-p", "acme", "Hi").stderr
+    assert "return 1 // 0" in told
+    assert str(file) in told
+
+
+def test_a_broken_dotenv_is_told_line_by_line() -> None:
+    Path(".env").write_text("nonsense\nA=1\nB='open\n")
+    result = parley("chat", "Hi")
+    assert result.exit_code == 2
+    assert len([line for line in result.stderr.splitlines() if ".env:" in line]) == 2

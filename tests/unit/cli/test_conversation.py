@@ -200,3 +200,23 @@ def test_one_question_that_is_interrupted_ends_with_130() -> None:
         terminal.type(CTRL_C)
         terminal.wait_for("cancelled")
         assert terminal.exit_code() == 130
+
+
+def test_what_is_pasted_is_one_message(terminal: Terminal) -> None:
+    terminal.type("\x1b[200~three words here\rand three more\x1b[201~\r")
+    terminal.wait_for(r" 6 in, \d+ out")
+
+
+def test_a_backslash_at_the_end_of_a_line_continues_the_message(terminal: Terminal) -> None:
+    terminal.type("three words here\\\r")
+    terminal.wait_for("… ")
+    terminal.type("and three more\r")
+    terminal.wait_for(r" 6 in, \d+ out")
+
+
+def test_a_provider_without_its_key_is_not_changed_to(terminal: Terminal) -> None:
+    terminal.type("/model openai\r")
+    terminal.wait_for("OPENAI_API_KEY")
+    terminal.wait_for(PROMPT)
+    terminal.type("/model\r")
+    terminal.wait_for("asking demo")

@@ -25,6 +25,12 @@ def test_every_error_is_described_and_has_an_exit_code(error_class: type[errors.
         assert remedy(error)
 
 
+def test_a_cut_stream_is_told_with_what_is_really_there() -> None:
+    assert remedy(errors.StreamTruncatedError("cut")) == "Nothing came before that; ask again."
+    shown = remedy(errors.StreamTruncatedError("cut", partial=ChatResponse(parts=[TextPart(text="half")])))
+    assert shown == "What came before is shown; ask again for the whole answer."
+
+
 def test_waiting_is_told_in_whole_seconds_never_too_short() -> None:
     assert remedy(errors.RateLimitError("slow down", retry_after=0.7)) == "Try again in 1 s."
 

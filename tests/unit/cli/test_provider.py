@@ -168,3 +168,12 @@ def test_the_connection_test_of_an_unconfigured_or_unknown_provider() -> None:
     assert missing.exit_code == 2
     assert "OPENAI_API_KEY" in missing.stderr
     assert 'Did you mean "openai"?' in parley("provider", "test", "opnai").stderr
+
+
+def test_the_name_is_said_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "parley_providers").mkdir()
+    (tmp_path / "parley_providers" / "acme.py").write_text(
+        "class Acme:\n    name = 'acme'\n    def generate_response(self, **_): ...\n"
+        "    def test_connection(self): return {'success': False, 'provider': 'acme', 'error': 'acme is closed'}\n"
+    )
+    assert parley("provider", "test", "acme").stderr == "✗ acme is closed\n"

@@ -51,3 +51,13 @@ def test_json_lists_fields_and_no_values(monkeypatch: pytest.MonkeyPatch) -> Non
     anthropic = next(each for each in json.loads(output) if each["name"] == "anthropic")
     assert (anthropic["status"], anthropic["key_origin"]) == ("ready", "environment variable ANTHROPIC_API_KEY")
     assert next(field for field in anthropic["fields"] if field["name"] == "api_key")["variables"][0] == "ANTHROPIC_API_KEY"
+
+
+def test_a_local_server_is_listed_with_what_is_not_known_of_it() -> None:
+    assert "not checked; `parley provider test ollama`; no model set: OLLAMA_MODEL" in line_of("ollama")
+    assert "no model set" not in line_of("demo")
+
+
+def test_into_a_file_no_line_ends_with_spaces() -> None:
+    assert all(line == line.rstrip() for line in listed().splitlines())
+    assert listed().splitlines()[0].split()[:2] == ["name", "status"]
