@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from parley.cli.providers import what_to_set
-from parley.contract.errors import ParleyError
+from parley.contract.errors import FieldProblem, ParleyError
 from parley.registry.description import ProviderDescription
 from parley.registry.instances import COMPATIBLE
 from parley.registry.loading import Registry
@@ -56,6 +56,7 @@ class Checkup(Struct, frozen=True, kw_only=True):
     default_problem: str | None
     origins: dict[str, str]
     problems: list[str]
+    mistyped: dict[str, str]
     literal_secrets: list[str]
     providers: list[Checked]
     unconfigured: dict[str, str]
@@ -68,17 +69,18 @@ class Checkup(Struct, frozen=True, kw_only=True):
 
 
 async def check_up() -> Checkup:
-    """Look at everything; providers and local servers are tried at the same time. Raises ConfigurationError for an unreadable file."""
+    """Look at everything; providers and local servers are tried at the same time. a file that cannot be read is one of the problems."""
     from parley import __version__
 
-    registry = Registry.from_environment()
+    registry = Registry.from_environment(forgiving=True)
+    problems = registry.problems()
     descriptions = registry.descriptions()
     default, default_problem = _default(registry)
     # The demo is always ready; it says something only where it is what answers.
     configured = [each for each in descriptions if each.configured or each.name == default.partition("/")[0]]
     try:
         checked, local_servers = await asyncio.gather(
-            asyncio.gather(*(_check(registry, description) for description in configured)),
+            asyncio.gather(*(_check(registry, description, problems) for description in configured)),
             asyncio.gather(*(_probe(registry, name, label, endpoint) for name, label, endpoint in _local_endpoints(descriptions))),
         )
     finally:
@@ -91,7 +93,8 @@ async def check_up() -> Checkup:
         default=default,
         default_problem=default_problem,
         origins=registry.origins(),
-        problems=[f"{problem.path}: {problem.message}" for problem in registry.problems()],
+        problems=[f"{problem.path}: {problem.message}" for problem in problems],
+        mistyped=registry.mistyped_variables(),
         literal_secrets=registry.literal_secrets(),
         providers=list(checked),
         unconfigured={each.name: what_to_set(each) for each in descriptions if not each.configured and each.status == "unconfigured"},
@@ -103,14 +106,17 @@ def _default(registry: Registry) -> tuple[str, str | None]:
     try:
         return registry.default, None
     except ParleyError as error:
-        return "", error.message
+        # Only the first sentence: the reasons stand beside the providers.
+        return "", error.message.partition(". ")[0]
 
 
-async def _check(registry: Registry, description: ProviderDescription) -> Checked:
+async def _check(registry: Registry, description: ProviderDescription, problems: Sequence[FieldProblem]) -> Checked:
     name = description.name
     origin = next((field.origin for field in description.fields if field.name == "api_key"), None)
     if description.status != "ready":
-        return Checked(name=name, success=False, origin=origin, message=description.reason or description.status)
+        reason = description.reason or description.status
+        told = any(problem.message in reason or problem.message.startswith(f'"{description.provider}"') for problem in problems)
+        return Checked(name=name, success=False, origin=origin, message="cannot be used; see its problem above" if told else reason)
     try:
         async with asyncio.timeout(TEST_SECONDS):
             status = await registry.get(name).test_connection()

@@ -91,6 +91,7 @@ def _configuration(checkup: Checkup) -> list[Line]:
     lines: list[Line] = [("·", f"read {file}") for file in checkup.files] or [("·", "no .env and no parley.toml here")]
     lines += [("·", f"{field} ← {origin}") for field, origin in checkup.origins.items()]
     lines += [("✗", problem) for problem in checkup.problems]
+    lines += [("!", f"{found} is set and means nothing; did you mean {meant}?") for found, meant in checkup.mistyped.items()]
     lines += [
         ("!", f'{place} holds a secret in plain text; put it in a variable and write "env:NAME" here') for place in checkup.literal_secrets
     ]

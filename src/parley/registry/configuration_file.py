@@ -146,7 +146,13 @@ def _tables(table: dict[str, Any], key: str, *, file: Path, problems: list[Field
     if not isinstance(items, list):
         problems.append(FieldProblem(path=f"{file.name}: {key}", message=f"must be a list of tables; write [[{key}]] above each"))
         return []
-    return [(f"{file.name}: {key}[{index}]", item) for index, item in enumerate(cast("list[Any]", items))]
+    return [(f"{file.name}: {key}[{index}]{_named(item)}", item) for index, item in enumerate(cast("list[Any]", items))]
+
+
+def _named(item: Any) -> str:
+    """The name that stands in a table, since nobody counts tables."""
+    name: Any = cast("dict[str, Any]", item).get("name") if isinstance(item, dict) else None
+    return f" ({name})" if isinstance(name, str) and PROVIDER_NAME.fullmatch(name) else ""
 
 
 def _entry(item: Any, *, path: str, problems: list[FieldProblem]) -> ProviderEntry | None:

@@ -112,11 +112,20 @@ def _expected(hint: Any) -> str:
     return _WORDS.get(origin or hint, "another type")
 
 
+def _example(hint: Any) -> str:
+    if get_origin(hint) is list:
+        return '["one", "two"]'
+    if not _is_struct(hint):
+        return '{"name": "value"}'
+    name, kind = next(iter(get_type_hints(hint).items()))
+    return f'{{"{name}": {10 if _without_none(kind) in {int, float} else "…"}}}'
+
+
 def _received(value: Any, hint: Any) -> str:
     """What came instead, by kind and never by value: it may be a secret."""
     if get_origin(hint) is Literal:
         hint = did_you_mean(value, [str(choice) for choice in get_args(hint)]) if isinstance(value, str) else ""
         return f".{hint}" if hint else ""
     if isinstance(value, str) and (_expected(hint).startswith("a table") or get_origin(hint) in {list, dict}):
-        return ', written as JSON, for example {"name": "value"}' if get_origin(hint) is not list else ', for example ["one", "two"]'
+        return f", written as JSON, for example {_example(hint)}"
     return f", not {_WORDS.get(type(value), type(value).__name__)}"

@@ -137,8 +137,8 @@ def _from_class(provider_class: Callable[..., Any], name: str) -> Create:
         provider = provider_class(config=config) if takes_config else provider_class()
         own_name = getattr(provider, "name", None)
         if not own_name:
-            raise UnusableProviderError(f"it has no name; write name = {name!r} in its class")
-        if own_name != name:
+            provider.name = name
+        elif own_name != name:
             raise UnusableProviderError(f"it calls itself {own_name!r}, but was found as {name!r}; make them the same")
         return _redeclared(provider, declared)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from parley.contract.config import ConfigField
 from parley.contract.errors import ConfigurationError, FieldProblem, MissingCredentialError, ParleyError
-from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration import Configured
 from parley.registry.definition import Definition
 from parley.registry.description import variables
@@ -28,11 +28,16 @@ def why_unusable(instance: Instance, definition: Definition, configured: Configu
     also = f" (or {', '.join(names[1:])})" if names[1:] else ""
     label = definition.label if instance.own_name else instance.name
     return MissingCredentialError(
-        f"{label} needs {wanted}: set {names[0]}{also}, for example {names[0]}={_example(missing)}, or pass {missing.name}."
-        f"{did_you_mean(names[0], similar)}",
+        f"{label} needs {wanted}: set {names[0]}{also}, for example {names[0]}={_example(missing)}.{mistyped(names[0], similar)}",
         provider=instance.name,
         fields=[_missing_problem(instance, missing)],
     )
+
+
+def mistyped(meant: str, found: Sequence[str]) -> str:
+    """` OPENAI_APIKEY is set: did you mean OPENAI_API_KEY?`, or nothing where no variable that is set looks like the one that is meant."""
+    matches = get_close_matches(meant, found, n=1, cutoff=0.8)
+    return f" {matches[0]} is set: did you mean {meant}?" if matches else ""
 
 
 def missing_settings(instance: Instance, configured: Configured) -> list[FieldProblem]:

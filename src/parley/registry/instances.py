@@ -95,9 +95,15 @@ def build_index(environment: Environment, file: ConfigurationFile, directories: 
     built_in = {name: instance for name, instance in found.items() if instance.candidate.origin == BUILT_IN}
     instances = {**built_in, **listed, **named, **found}
     _check_routes(file, instances, problems)
-    return Index(
-        instances=instances, conflicting=[candidate for candidate in candidates if candidate.conflict is not None], problems=problems
-    )
+    conflicting = [candidate for candidate in candidates if candidate.conflict is not None]
+    conflicting += [_unknown(entry) for entry in file.providers if entry.provider not in usable and entry.name not in instances]
+    return Index(instances=instances, conflicting=conflicting, problems=problems)
+
+
+def _unknown(entry: ProviderEntry) -> Candidate:
+    """A table of `parley.toml` behind which there is nothing: it is listed all the same, as one that cannot be used."""
+    conflict = f'its provider, "{entry.provider}", is not known'
+    return Candidate(name=entry.name, origin=entry.file_name, load=lambda: None, conflict=conflict)
 
 
 def overridden(index: Index, overrides: Sequence[Override]) -> Index:
@@ -176,7 +182,7 @@ def _check_routes(file: ConfigurationFile, instances: Mapping[str, Instance], pr
     seen: set[str] = set()
     file_name = file.path.name if file.path else ""
     for index, route in enumerate(file.routes):
-        path = f"{file_name}: routes[{index}]"
+        path = f"{file_name}: routes[{index}] ({route.name})"
         if not PROVIDER_NAME.fullmatch(route.name):
             problems.append(FieldProblem(path=f"{path}.name", message=NAME_RULE))
         if route.name in instances:

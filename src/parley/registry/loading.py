@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from parley.contract.capabilities import Capabilities, Model
-from parley.contract.config import config_fields
+from parley.contract.config import Config, config_fields
 from parley.contract.errors import (
     ConfigurationError,
     FieldProblem,
@@ -30,6 +32,9 @@ from parley.telemetry import register_secrets, scrub
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 DEFAULT_VARIABLE = "PARLEY_DEFAULT"
 FILE_NAME = "parley.toml"
+SURROUNDINGS = ("local", "development", "production")
+_Source = TypeVar("_Source")
+_ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 def load_provider(name: str, **config: Any) -> GuardedProvider:
@@ -55,17 +60,28 @@ class Registry:
 
     @classmethod
     def from_environment(
-        cls, path: Path | str | None = None, *, environ: Mapping[str, str] | None = None, directory: Path | str | None = None
+        cls,
+        path: Path | str | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | str | None = None,
+        forgiving: bool = False,
     ) -> Registry:
         """Read `.env`, `parley.toml` (`path`, else PARLEY_CONFIG, else ./parley.toml) and find the plugins; import none of them.
 
         `environ` and `directory` stand for the process's variables and working directory. Raises ConfigurationError where a file
-        cannot be read at all; what else is wrong is told by `check`.
+        cannot be read at all (a `forgiving` registry goes on without that file); what else is wrong is told by `check`.
         """
         place = Path.cwd() if directory is None else Path(directory)
-        environment = Environment.read(directory=place, variables=environ)
-        problems: list[FieldProblem] = []
-        file = _read_file(path, environment, place, problems)
+        unreadable: list[FieldProblem] | None = [] if forgiving else None
+        environment = _or_without(
+            lambda: Environment.read(directory=place, variables=environ),
+            Environment(os.environ if environ is None else environ),
+            unreadable,
+        )
+        problems = _switch_problems(environment)
+        file = _or_without(lambda: _read_file(path, environment, place, problems), ConfigurationFile(), unreadable)
+        problems += unreadable or []
         index = build_index(environment, file, provider_directories(environment, place, problems))
         return cls(environment, file, index, problems=problems)
 
@@ -101,14 +117,9 @@ class Registry:
             raise self._unusable(instance, definition, configured)
         register_secrets([*configured.config.secrets(), *configured.keys])
         try:
-            return guard(definition.create(configured.config, _redeclared(instance, definition)), name=name)
-        except (ParleyError, KeyboardInterrupt):
-            raise
+            return _made(instance, definition, configured.config)
         except UnusableProviderError as error:
             raise ConfigurationError(f"{name} ({instance.declared_by}) cannot be used: {error}", provider=name) from error
-        except Exception as error:
-            # A plugin's constructor may raise anything.
-            raise ConfigurationError(scrub(f"{name} cannot be made: {type(error).__name__}: {error}"), provider=name) from error
 
     def describe(self, name: str) -> ProviderDescription:
         """The provider, its state and its fields. Raises UnknownProviderError."""
@@ -117,12 +128,7 @@ class Registry:
         if isinstance(definition, UnusableProviderError):
             return _quarantined(name, instance.declared_by, str(definition))
         configured = self._configuration(instance, definition)
-        status: Status = "ready"
-        reason = self._switched_off(name)
-        if configured.config is None:
-            reason = self._unusable(instance, definition, configured).message
-        if reason is not None:
-            status = "unconfigured"
+        status, reason = self._status(instance, definition, configured)
         entry = instance.entry
         return ProviderDescription(
             name=name,
@@ -142,6 +148,21 @@ class Registry:
             local=definition.local,
             fields=describe_fields(definition.config_type, instance, configured.origins),
         )
+
+    def _status(self, instance: Instance, definition: Definition, configured: Configured) -> tuple[Status, str | None]:
+        """A plugin is ready when it can be made: it is tried, once."""
+        if reason := self._switched_off(instance.name):
+            return "unconfigured", reason
+        if configured.config is None:
+            return "unconfigured", self._unusable(instance, definition, configured).message
+        if instance.candidate.origin == BUILT_IN:
+            return "ready", None
+        try:
+            self.get(instance.name)
+        except ParleyError as error:
+            broken = isinstance(error.__cause__, UnusableProviderError)
+            return ("quarantined", str(error.__cause__)) if broken else ("unconfigured", error.message)
+        return "ready", None
 
     def descriptions(self) -> list[ProviderDescription]:
         """Every provider, then whatever was found and cannot be used."""
@@ -235,6 +256,18 @@ class Registry:
             for path in self._configuration(instance, definition).literal_secrets
         ]
 
+    def mistyped_variables(self) -> dict[str, str]:
+        """Variables that are set and mean nothing, each with the one, not set, that it looks like."""
+        meant = {variable for name in self.names() for field in self.describe(name).fields for variable in field.variables}
+        unset = sorted(name for name in meant if self.environment.get(name) is None)
+        found: dict[str, str] = {}
+        for name in self.environment.names():
+            matches = [] if name in meant else get_close_matches(name, unset, n=1, cutoff=0.88)
+            # What goes on after a whole name is somebody's own variable: OPENAI_API_KEY_OLD.
+            if matches and not name.startswith(f"{matches[0]}_"):
+                found[name] = matches[0]
+        return found
+
     def origins(self) -> dict[str, str]:
         """Of every field that is set, where from: `{"acme.api_key": "environment variable ACME_API_KEY"}`. Never a value."""
         return {
@@ -257,9 +290,10 @@ class Registry:
             hint = f' Give the provider alone, and the model beside it: "{left}", model="{right}".'
         else:
             hint = did_you_mean(name, self.names()) or f" Known are: {', '.join(self.names())}."
-        ruled_out = next((candidate for candidate in self._index.conflicting if candidate.name == name), None)
-        if ruled_out is not None:
-            hint = f" {ruled_out.origin} cannot be used: {ruled_out.conflict}."
+        quarantined = ((each.origin, each.reason or "") for each in self.descriptions() if each.status == "quarantined")
+        for origin, reason in quarantined:
+            if Path(origin).stem.replace("_", "-") == name or f"'{name}'" in reason or f'"{name}"' in reason:
+                hint = f" {origin} cannot be used: {reason}."
         raise UnknownProviderError(f'no provider is called "{name}".{hint}', provider=name)
 
     def _definition(self, instance: Instance) -> Definition | UnusableProviderError:
@@ -335,12 +369,49 @@ class Registry:
         if name != DEMO:
             return None
         switch = (self.environment.get("DEMO") or "").strip().lower()
-        if switch in {"off", "false", "no", "0"}:
+        if switch in _OFF:
             return "the demo is off (DEMO=off)"
         production = (self.environment.get("PARLEY_ENV") or "").strip().lower() == "production"
-        if production and switch not in {"on", "true", "yes", "1"}:
+        if production and switch not in _ON:
             return "the demo is off in production; set DEMO=on to allow it"
         return None
+
+
+def _made(instance: Instance, definition: Definition, config: Config) -> GuardedProvider:
+    """The provider, guarded. Raises UnusableProviderError for its author's fault, and the ParleyError with which it refuses its Config."""
+    try:
+        provider = definition.create(config, _redeclared(instance, definition))
+    except (ParleyError, UnusableProviderError):
+        raise
+    except (Exception, SystemExit) as error:
+        # A plugin's constructor may raise anything.
+        raise UnusableProviderError(scrub(f"it cannot be made: {type(error).__name__}: {error}")) from error
+    try:
+        return guard(provider, name=instance.name)
+    except ConfigurationError as error:
+        raise UnusableProviderError(error.message) from error
+
+
+def _or_without(read: Callable[[], _Source], nothing: _Source, unreadable: list[FieldProblem] | None) -> _Source:
+    """What is read; where it cannot be read and the problems are collected, nothing."""
+    try:
+        return read()
+    except ConfigurationError as error:
+        if unreadable is None:
+            raise
+        unreadable += error.fields
+        return nothing
+
+
+def _switch_problems(environment: Environment) -> list[FieldProblem]:
+    """Words that stand in a switch and mean nothing."""
+    problems: list[FieldProblem] = []
+    for variable, known in (("PARLEY_ENV", SURROUNDINGS), ("DEMO", (*_ON, *_OFF))):
+        value = (environment.get(variable) or known[0]).strip().lower()
+        if value not in known:
+            choices = SURROUNDINGS if known is SURROUNDINGS else ("on", "off")
+            problems.append(FieldProblem(path=variable, message=f"must be one of {', '.join(choices)}.{did_you_mean(value, choices)}"))
+    return problems
 
 
 def _read_file(path: Path | str | None, environment: Environment, directory: Path, problems: list[FieldProblem]) -> ConfigurationFile:

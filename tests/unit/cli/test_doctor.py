@@ -91,7 +91,7 @@ def test_a_literal_secret_and_a_broken_plugin_are_told() -> None:
     Path("parley_providers/broken.py").write_text("import nothing_like_this\n")
     result = doctor()
     assert result.exit_code == 1
-    assert "parley.toml: providers[0].api_key holds a secret in plain text" in result.stdout
+    assert "parley.toml: providers[0] (openai).api_key holds a secret in plain text" in result.stdout
     assert "✗ broken:" in result.stdout
     assert "nothing_like_this" in result.stdout
     assert KEY not in result.output
@@ -147,8 +147,27 @@ def test_json_is_the_same_as_a_document() -> None:
     assert {server["name"] for server in document["local_servers"]} >= {"LM Studio", "vLLM"}
 
 
-def test_an_unreadable_configuration_is_told_without_traceback() -> None:
-    Path("parley.toml").write_text("= broken")
+@pytest.mark.parametrize(("file", "text"), [("parley.toml", "= broken"), (".env", "nonsense")])
+def test_an_unreadable_file_is_told_and_the_rest_looked_at(file: str, text: str) -> None:
+    Path(file).write_text(text)
     result = doctor()
-    assert result.exit_code == 2
-    assert "parley.toml" in result.stderr
+    assert result.exit_code == 1
+    assert f"{file}" in next(line for line in result.stdout.splitlines() if "✗" in line)
+    assert "anthropic: set ANTHROPIC_API_KEY" in result.stdout
+
+
+def test_a_problem_is_told_once_with_its_name() -> None:
+    Path("parley.toml").write_text(
+        '[[providers]]\nname = "acme"\nprovider = "openai-compatible"\nendpoint = "acme.example"\n'
+        '[[providers]]\nname = "beta"\nprovider = "opnai"\n'
+    )
+    output = doctor().stdout
+    assert output.count("has no scheme") == 1
+    assert "providers[0] (acme).endpoint" in output
+    assert "✗ acme: cannot be used; see its problem above" in output
+    assert "✗ beta: cannot be used; see its problem above" in output
+
+
+def test_a_mistyped_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_APIKEY", KEY)
+    assert "! OPENAI_APIKEY is set and means nothing; did you mean OPENAI_API_KEY?" in doctor().stdout

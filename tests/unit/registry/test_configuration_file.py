@@ -67,11 +67,11 @@ def test_every_problem_is_told_with_its_place(tmp_path: Path) -> None:
         "parley.toml: defualt",
         "parley.toml: providers[0].name",
         "parley.toml: providers[1].name",
-        "parley.toml: providers[2].keys",
-        "parley.toml: providers[2].models[0].id",
-        "parley.toml: routes[0].strategy",
-        "parley.toml: routes[0].targets[0].modle",
-        "parley.toml: routes[0].targets[0].model",
+        "parley.toml: providers[2] (b).keys",
+        "parley.toml: providers[2] (b).models[0].id",
+        "parley.toml: routes[0] (fast).strategy",
+        "parley.toml: routes[0] (fast).targets[0].modle",
+        "parley.toml: routes[0] (fast).targets[0].model",
     ]
     assert 'Did you mean "default"?' in problems[0].message
     assert 'Did you mean "weighted"?' in problems[5].message

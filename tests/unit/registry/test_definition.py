@@ -135,7 +135,6 @@ def test_a_file_of_nul_bytes_is_told(tmp_path: Path) -> None:
         define(candidate)
 
 
-def test_a_class_without_a_name_says_so_when_it_is_made(defined: Write) -> None:
+def test_a_class_without_a_name_goes_by_that_of_its_file(defined: Write) -> None:
     definition = defined("class Acme:\n    def generate_response(self, messages):\n        return 'x'\n")
-    with pytest.raises(UnusableProviderError, match="it has no name; write name = 'acme' in its class"):
-        definition.create(PlainConfig(), {})
+    assert definition.create(PlainConfig(), {}).name == "acme"

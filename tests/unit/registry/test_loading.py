@@ -81,7 +81,7 @@ def test_a_missing_key_names_the_variable_with_an_example() -> None:
 
 
 def test_a_missing_key_finds_the_mistyped_variable(registry: RegistryMaker) -> None:
-    with pytest.raises(MissingCredentialError, match='Did you mean "GEMINI_APIKEY"'):
+    with pytest.raises(MissingCredentialError, match="GEMINI_APIKEY is set: did you mean GEMINI_API_KEY"):
         registry(GEMINI_APIKEY="k").get("gemini")
     with pytest.raises(MissingCredentialError) as rightly_set:
         registry(OPENAI_MODEL="m").get("openai")
@@ -171,18 +171,18 @@ def test_every_problem_of_the_configuration_is_told_at_once(registry: RegistryMa
     assert sorted(problem.path for problem in caught.value.fields) == sorted(
         [
             "PARLEY_PROVIDER_PATH",
-            "parley.toml: providers[0].name",
-            "parley.toml: providers[1].name",
-            "parley.toml: providers[2].provider",
-            "parley.toml: providers[4].name",
+            "parley.toml: providers[0] (groq).name",
+            "parley.toml: providers[1] (acme).name",
+            "parley.toml: providers[2] (beta).provider",
+            "parley.toml: providers[4] (gamma).name",
             "PARLEY_PROVIDERS",
             "PARLEY_PROVIDERS",
-            "parley.toml: routes[0].name",
-            "parley.toml: routes[0].targets",
-            "parley.toml: routes[1].targets[0].model",
-            "parley.toml: routes[1].targets[1].model",
-            "parley.toml: providers[3].endpoint",
-            "parley.toml: providers[3].api_kye",
+            "parley.toml: routes[0] (mistral).name",
+            "parley.toml: routes[0] (mistral).targets",
+            "parley.toml: routes[1] (fast).targets[0].model",
+            "parley.toml: routes[1] (fast).targets[1].model",
+            "parley.toml: providers[3] (gamma).endpoint",
+            "parley.toml: providers[3] (gamma).api_kye",
             "OPENAI_ENDPOINT",
         ]
     )
@@ -234,7 +234,7 @@ def test_broken_plugins_are_quarantined_with_their_reasons_and_harm_nobody(regis
         ("leaving", "leaving.py"): "quarantined",
         ("openai", "openai.py"): "quarantined",
         ("good", "good.py"): "ready",
-        ("thrower", "thrower.py"): "ready",
+        ("thrower", "thrower.py"): "quarantined",
     }
     assert "nothing_of_this_name" in (made.describe("broken").reason or "")
     with pytest.raises(ConfigurationError, match="nothing_of_this_name"):
@@ -286,7 +286,7 @@ def test_what_the_operator_declares_reaches_the_provider(registry: RegistryMaker
 
 def test_literal_secrets_are_told_by_their_place(registry: RegistryMaker) -> None:
     made = registry('[[providers]]\nname = "openai"\napi_key = "sk-hunter2"')
-    assert made.literal_secrets() == ["parley.toml: providers[0].api_key"]
+    assert made.literal_secrets() == ["parley.toml: providers[0] (openai).api_key"]
 
 
 async def test_a_provider_is_made_once_and_closed(registry: RegistryMaker) -> None:
@@ -497,14 +497,13 @@ def test_no_override_shows_its_key(registry: RegistryMaker) -> None:
     assert "canary" not in repr(override) + repr(after.describe("openai")) + repr(after.get("openai").config)
 
 
-async def test_a_provider_of_three_lines_needs_no_model_and_one_without_a_name_is_explained(registry: RegistryMaker) -> None:
+async def test_a_provider_of_three_lines_needs_no_model_and_one_of_two_no_name(registry: RegistryMaker) -> None:
     head = "from parley.provider import Provider\nclass Short(Provider):\n    name = 'short'\n"
     short = head + "    async def generate(self, request):\n        return 'Hi'\n"
     nameless = "class Nameless:\n    def generate_response(self, messages):\n        return 'Hi'\n"
     made = registry(plugins={"short.py": short, "nameless.py": nameless})
     assert (await made.get("short").generate_response(messages=[{"role": "user", "content": "Hello"}])).text == "Hi"
-    with pytest.raises(ConfigurationError, match=r"nameless \(.*nameless\.py\) cannot be used: it has no name"):
-        made.get("nameless")
+    assert (await made.get("nameless").generate_response(messages=[{"role": "user", "content": "Hello"}])).provider == "nameless"
 
 
 def test_no_key_of_another_source_leaves_for_an_endpoint_that_an_administrator_set(registry: RegistryMaker) -> None:
@@ -521,3 +520,46 @@ def test_nor_does_a_key_or_header_of_the_file(registry: RegistryMaker) -> None:
     config = registry(toml, ACME_TOKEN="operators").with_overrides([override]).get("acme").config
     assert config is not None
     assert (config.api_key, config.headers) == ("", {})
+
+
+def test_a_plugin_that_cannot_be_made_is_never_ready_nor_the_default(registry: RegistryMaker) -> None:
+    neither = "class P:\n    name = 'neither'\n    stream_response = None\n    generate_response = None\nprovider = P\n"
+    broken = "class P:\n    name = 'broken'\n    def __init__(self): raise OSError('no disk')\n    def generate_response(self, **_): ..."
+    made = registry(plugins={"broken.py": broken, "neither.py": neither}, OPENAI_API_KEY="k")
+    described = made.describe("broken")
+    assert (described.status, Path(described.origin).name) == ("quarantined", "broken.py")
+    assert described.reason == "it cannot be made: OSError: no disk"
+    assert made.describe("neither").status == "quarantined"
+    assert made.default == "openai"
+
+
+def test_an_unknown_name_finds_the_quarantined_file_that_says_it(registry: RegistryMaker) -> None:
+    text = "class P:\n    name = 'acme-ai'\n    def generate_response(self, **_): ..."
+    with pytest.raises(UnknownProviderError, match=r"acme\.py cannot be used: its name 'acme-ai' differs from 'acme'"):
+        registry(plugins={"acme.py": text}).get("acme-ai")
+
+
+def test_a_table_with_an_unknown_provider_is_listed(registry: RegistryMaker) -> None:
+    made = registry('[[providers]]\nname = "beta"\nprovider = "opnai"')
+    described = next(each for each in made.descriptions() if each.name == "beta")
+    assert (described.status, described.reason) == ("quarantined", 'its provider, "opnai", is not known')
+
+
+@pytest.mark.parametrize(("variable", "value"), [("PARLEY_ENV", "prod"), ("DEMO", "maybe")])
+def test_a_switch_with_a_meaningless_word_is_a_problem(registry: RegistryMaker, variable: str, value: str) -> None:
+    assert [problem.path for problem in registry(**{variable: value}).problems()] == [variable]
+
+
+def test_what_is_set_and_looks_like_a_variable_that_is_not(registry: RegistryMaker) -> None:
+    made = registry(OPENAI_APIKEY="k", GROQ_API_KEY="k", GROQ_API_KEYS="k", OPENAI_API_KEY_OLD="k", HOME="/root")
+    assert made.mistyped_variables() == {"OPENAI_APIKEY": "OPENAI_API_KEY"}
+
+
+def test_a_forgiving_registry_goes_on_without_what_cannot_be_read(registry: RegistryMaker) -> None:
+    (registry.directory / ".env").write_text("nonsense\n", encoding="utf-8")
+    (registry.directory / "parley.toml").write_text("= 1", encoding="utf-8")
+    made = Registry.from_environment(environ={"OPENAI_API_KEY": "k"}, directory=registry.directory, forgiving=True)
+    assert [Path(problem.path).name for problem in made.problems()] == [".env:1", "parley.toml"]
+    assert made.default == "openai"
+    with pytest.raises(ConfigurationError, match=r"\.env"):
+        registry()
