@@ -182,8 +182,8 @@ class Chat:
         prompt, earlier = sent_context(session, turn.path)
         messages = await sent_messages([*earlier, question], self._attachments, user_id=session.user_id)
         options = SessionSettings.read(session.settings).options()
-        check_sendable(client, target, ChatRequest(messages=messages, system_prompt=prompt, options=options))
         events = client.stream(target, messages, system_prompt=prompt, options=options)
+        check_sendable(client, target, ChatRequest(messages=messages, system_prompt=prompt, options=options))
         message = MessageRecord(
             id=generation.message_id,
             session_id=session.id,

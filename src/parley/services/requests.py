@@ -13,7 +13,6 @@ from parley.contract.messages import FilePart, ImagePart, Message, Part, Role, T
 from parley.contract.request import ChatRequest
 from parley.dispatch.client import Client
 from parley.guard.features import check_extra, fit_request, missing_features
-from parley.guard.preflight import check_request
 from parley.services.errors import NotFoundError
 from parley.services.events import ATTACHMENT_SCHEME
 from parley.storage.attachments import AttachmentRecord, Attachments
@@ -58,12 +57,12 @@ async def sent_messages(records: Iterable[MessageRecord], attachments: Attachmen
 
 
 def check_sendable(client: Client, target: str, request: ChatRequest) -> None:
-    """Refuse what the provider would refuse before it sends anything. Raises CallerError."""
+    """Refuse what the provider is known not to do with a valid request, before anything is stored. Raises CallerError."""
     name, model = client.resolve(target)
     provider = client.registry.get(name)
     own = next((listed.capabilities for listed in provider.models if listed.id == model), Capabilities())
     named = structs.replace(request, options=structs.replace(request.options, model=model or None))
-    fit_request(check_request(named), missing_features(own.over(provider.capabilities)), provider=name)
+    fit_request(named, missing_features(own.over(provider.capabilities)), provider=name)
     check_extra(request.options.extra, provider.extra_options, provider=name)
 
 

@@ -118,12 +118,12 @@ class Generations:
             "active_at": generation.created_at,
         }
         changes.append(Change(_BEGIN_SESSION, session))
-        await self._database.writer.submit_all(changes)
+        await self._database.writer.submit_together(changes)
 
     async def end(self, answer: MessageRecord, *, state: State, last_seq: int, at: int) -> None:
         """Store the answer as it became."""
         written = written_message(answer)
-        await self._database.writer.submit_all(
+        await self._database.writer.submit_together(
             [
                 Change(_END_MESSAGE, {name: written[name] for name in _ENDED} | {"b_id": answer.id}),
                 Change(_END, {"state": state, "last_seq": last_seq, "finished_at": at, "b_message_id": answer.id}),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 
 _COUNTER_BITS = 12 + 62
 _STEP_BITS = 40
+_POOL_BYTES = 4096
 
 
 class _Counter:
@@ -15,16 +16,29 @@ class _Counter:
     def __init__(self) -> None:
         self._milliseconds = 0
         self._tail = 0
+        self._pool = b""
+        os.register_at_fork(after_in_child=self._forget)
 
     def next(self) -> tuple[int, int]:
         milliseconds = max(now_ms(), self._milliseconds)
         if milliseconds > self._milliseconds:
-            self._milliseconds, self._tail = milliseconds, secrets.randbits(_COUNTER_BITS - 1)
+            self._milliseconds, self._tail = milliseconds, self._random(_COUNTER_BITS - 1)
         else:
-            self._tail += 1 + secrets.randbits(_STEP_BITS)
+            self._tail += 1 + self._random(_STEP_BITS)
         if self._tail >> _COUNTER_BITS:
-            self._milliseconds, self._tail = self._milliseconds + 1, secrets.randbits(_COUNTER_BITS - 1)
+            self._milliseconds, self._tail = self._milliseconds + 1, self._random(_COUNTER_BITS - 1)
         return self._milliseconds, self._tail
+
+    def _random(self, bits: int) -> int:
+        """From a pool: each call of the system lets go of the interpreter's lock, and waits for it among busy threads."""
+        count = (bits + 7) // 8
+        if len(self._pool) < count:
+            self._pool = os.urandom(_POOL_BYTES)
+        taken, self._pool = self._pool[:count], self._pool[count:]
+        return int.from_bytes(taken) >> (8 * count - bits)
+
+    def _forget(self) -> None:
+        self._pool = b""
 
 
 _counter = _Counter()
