@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/create (read 2026-11-22); re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
 import msgspec
@@ -46,6 +46,16 @@ _PATHS = {
     "user_id": "user",
 }
 _TOOL_PATH = re.compile(r"^tools\[(\d+)\]\.")
+
+_PLAIN_OPTIONS: dict[str, Callable[[Mapping[str, Any], str], float | None]] = {
+    "temperature": number,
+    "top_p": number,
+    "top_k": integer,
+    "max_tokens": integer,
+    "seed": integer,
+    "frequency_penalty": number,
+    "presence_penalty": number,
+}
 
 _decode = msgspec.json.Decoder().decode
 
@@ -182,24 +192,20 @@ def _include_usage(fields: Mapping[str, Any]) -> bool:
 
 def _options(fields: Mapping[str, Any], passed: dict[str, Any]) -> Options:
     """The contract's options; an effort that the contract does not know joins the passed fields."""
-    max_tokens = integer(fields, "max_completion_tokens")
-    tools = _tools(fields)
-    choice, tools = _tool_choice(fields, tools)
-    return Options(
-        temperature=number(fields, "temperature"),
-        top_p=number(fields, "top_p"),
-        top_k=integer(fields, "top_k"),
-        max_tokens=integer(fields, "max_tokens") if max_tokens is None else max_tokens,
-        stop=_stop(fields.get("stop")),
-        seed=integer(fields, "seed"),
-        frequency_penalty=number(fields, "frequency_penalty"),
-        presence_penalty=number(fields, "presence_penalty"),
-        parallel_tool_calls=boolean(fields, "parallel_tool_calls") if tools else None,
-        tools=tools or None,
-        tool_choice=choice,
-        response_format=_response_format(fields.get("response_format")),
-        reasoning_effort=_effort(fields, passed),
-    )
+    given: dict[str, Any] = {name: read(fields, name) for name, read in _PLAIN_OPTIONS.items() if name in fields}
+    if "max_completion_tokens" in fields:
+        max_tokens = integer(fields, "max_completion_tokens")
+        given["max_tokens"] = given.get("max_tokens") if max_tokens is None else max_tokens
+    if "stop" in fields:
+        given["stop"] = _stop(fields["stop"])
+    if "response_format" in fields:
+        given["response_format"] = _response_format(fields["response_format"])
+    if "reasoning_effort" in fields:
+        given["reasoning_effort"] = _effort(fields, passed)
+    choice, tools = _tool_choice(fields, _tools(fields))
+    if tools and "parallel_tool_calls" in fields:
+        given["parallel_tool_calls"] = boolean(fields, "parallel_tool_calls")
+    return Options(**given, tools=tools or None, tool_choice=choice)
 
 
 def _stop(value: Any) -> list[str] | None:

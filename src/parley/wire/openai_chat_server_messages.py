@@ -51,7 +51,7 @@ class MessagesReader:
             known = _FIELDS.get(role) if isinstance(role, str) else None
             if known is None:
                 invalid(f"{path}.role", f"is {role!r}; use one of {', '.join(_FIELDS)}")
-            if fields.keys() - known:
+            if not known.issuperset(fields):
                 self._name_dropped(fields, known)
             message = self._message(cast("str", role), fields, path)
             if message is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.exceptions import InternalServerException
-from litestar.types import Receive
+from litestar.types import Receive, Scope, Send
 
 from parley.contract.errors import ErrorCode, ParleyError
 from parley.contract.response import ChatResponse, ResponseWarning
@@ -18,6 +18,7 @@ from parley.telemetry import scrub
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 MAX_WARNINGS_CHARACTERS: Final = 2000
 CLIENT_GONE_STATUS: Final = 499
+WATCH_AFTER_SECONDS: Final = 0.02
 
 # Where vendors' clients expect another status than our own API gives.
 _STATUSES: Final[dict[ErrorCode, int]] = {
@@ -36,6 +37,24 @@ _Result = TypeVar("_Result")
 
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more; its making has been cancelled."""
+
+
+class Reply(Response[bytes]):
+    """Bytes that are ready to send: without the encoding, cookies and media types that Litestar looks for."""
+
+    def __init__(self, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body, status_code=status, headers=headers)
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Litestar asks for an ASGI application; this is one."""
+        return self._serve
+
+    async def _serve(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        length = str(len(self.content))
+        headers = [(b"content-type", b"application/json"), (b"content-length", length.encode())]
+        headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.status_code or 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
 class Tries:
@@ -87,29 +106,56 @@ async def body_of(request: Request[Any, Any, Any]) -> bytes:
 
 
 async def while_present(work: Coroutine[Any, Any, _Result], receive: Receive) -> _Result:
-    """What the work gives. When the client leaves first, the work is cancelled and ClientGoneError raised."""
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a request is served in a task")
-    gone = False
+    """What the work gives. When the client leaves first, the work is cancelled and ClientGoneError raised.
 
-    def leave(watching: asyncio.Task[None]) -> None:
-        nonlocal gone
-        if not watching.cancelled():
-            gone = True
-            task.cancel()
-
-    watching = asyncio.get_running_loop().create_task(_disconnected(receive))
-    watching.add_done_callback(leave)
+    The client is watched from WATCH_AFTER_SECONDS on: most answers are there before a task for it would pay.
+    """
+    presence = _Presence(receive)
     try:
         return await work
     except asyncio.CancelledError:
-        if gone and task.uncancel() == 0:
+        if presence.has_ended_work():
             raise ClientGoneError from None
         raise
     finally:
-        watching.remove_done_callback(leave)
-        watching.cancel()
+        presence.forget()
+
+
+class _Presence:
+    """Cancels the task that it was made in when the client leaves."""
+
+    __slots__ = ("_gone", "_receive", "_start", "_watching", "_worker")
+
+    def __init__(self, receive: Receive) -> None:
+        worker = asyncio.current_task()
+        if worker is None:
+            raise RuntimeError("a request is served in a task")
+        self._worker = worker
+        self._receive = receive
+        self._gone = False
+        self._watching: asyncio.Task[None] | None = None
+        self._start = worker.get_loop().call_later(WATCH_AFTER_SECONDS, self._watch)
+
+    def has_ended_work(self) -> bool:
+        """Whether the cancellation came from here, and from nobody else."""
+        return self._gone and self._worker.uncancel() == 0
+
+    def forget(self) -> None:
+        """The work is over."""
+        self._start.cancel()
+        if self._watching is not None:
+            self._watching.remove_done_callback(self._leave)
+            self._watching.cancel()
+
+    def _watch(self) -> None:
+        self._watching = self._worker.get_loop().create_task(_disconnected(self._receive))
+        self._watching.add_done_callback(self._leave)
+
+    def _leave(self, watching: asyncio.Task[None]) -> None:
+        if not watching.cancelled():
+            watching.exception()  # whatever it was, there is nobody to send an answer to
+            self._gone = True
+            self._worker.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -26,6 +26,7 @@ from parley.server.compat.answering import (
     CLIENT_GONE_STATUS,
     MAX_BODY_BYTES,
     ClientGoneError,
+    Reply,
     Tries,
     body_of,
     cost_header,
@@ -130,7 +131,7 @@ class ChatCompletions:
             answer = self._stream if call.stream else self._whole
             return await answer(asked, request)
         except ClientGoneError:
-            return Response(b"", status_code=CLIENT_GONE_STATUS)
+            return Reply(b"", status=CLIENT_GONE_STATUS)
         except ParleyError as error:
             if error.domain == "provider":
                 self._metrics.answer_failed(error.provider, str(error.code))
@@ -163,7 +164,7 @@ class ChatCompletions:
         self._finished(asked, reply)
         headers = reply_headers(provider=reply.provider, tries=asked.tries, warnings=[*asked.warnings, *reply.warnings])
         body = encode_completion(reply, created=int(time.time()), legacy_functions=asked.call.legacy_functions)
-        return Response(body, media_type="application/json", headers={**headers, **cost_header(reply)})
+        return Reply(body, headers={**headers, **cost_header(reply)})
 
     async def _stream(self, asked: _Asked, request: AnyRequest) -> Response[Any]:
         batches = asked.provider.stream_batches(asked.request, on_retry=asked.tries.again)
@@ -230,7 +231,7 @@ async def _first(batches: AsyncGenerator[list[Event]]) -> list[Event]:
 def _refusal(error: ParleyError, call: ChatCall | None) -> Response[bytes]:
     param, message = error_param(error, call)
     body = encode_error(error, message=scrub(message), param=param)
-    return Response(body, status_code=vendor_status(error), media_type="application/json", headers=vendor_error_headers(error))
+    return Reply(body, status=vendor_status(error), headers=vendor_error_headers(error))
 
 
 def _elsewhere(routes: Sequence[Route]) -> list[Route]:
@@ -274,4 +275,4 @@ def _model(identifier: str, owner: str) -> dict[str, Any]:
 
 
 def _json(document: Any) -> Response[bytes]:
-    return Response(msgspec.json.encode(document), media_type="application/json")
+    return Reply(msgspec.json.encode(document))

@@ -1,0 +1,15 @@
+"""The vendors' wires that are spoken here, as rows of the route table. Knows which there are, not what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from parley.dispatch.client import Client
+from parley.server.compat.openai import ChatCompletions
+from parley.server.metrics import Metrics
+from parley.server.policy import Route
+
+
+def compat_routes(*, client: Callable[[], Client], metrics: Metrics) -> list[Route]:
+    """Everything under `/v1`. `client` gives the providers as they are configured now."""
+    return ChatCompletions(client=client, metrics=metrics).routes()
