@@ -47,10 +47,12 @@ def application() -> typer.Typer:
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
     from parley.cli.providers import providers
+    from parley.cli.serve import serve
 
     # Plain help: Rich's takes as long to import as all the rest.
     built = typer.Typer(name="parley", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     built.callback()(entry)
+    built.command()(serve)
     built.command()(chat)
     built.command()(providers)
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Test a provider, or replay what one once sent.")

@@ -13,7 +13,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
 from parley.server.bodies import read_json, read_query
@@ -75,7 +75,8 @@ class Handlers:
         return HTTPRouteHandler(
             PATH_PARAMETER.sub(r"{\1:str}", route.path).replace("{path:str}", "{path:path}"),
             http_method=["GET", "HEAD"] if route.head else route.method,
-            status_code=route.status,
+            # Litestar's own default, of which it demands that it fits the annotation; each reply has a status of its own.
+            status_code=200,
             opt={"policy": route.policy},
             request_max_body_size=route.max_body_bytes,
             exception_handlers=_exception_handlers(route),
@@ -84,6 +85,8 @@ class Handlers:
     def _endpoint(self, route: Route) -> Callable[[AnyRequest], Awaitable[Response[Any]]]:
         signature = signature_of(route)
         decoder = msgspec.json.Decoder(camel(signature.body, closed=True)) if signature.body else None
+        # Where every field may be left out, so may the whole body.
+        substitute = b"{}" if signature.body and not any(info.required for info in structs.fields(signature.body)) else b""
         handler, policy, status = route.handler, route.policy, route.status
 
         async def endpoint(request: AnyRequest) -> Response[Any]:
@@ -96,7 +99,7 @@ class Handlers:
             if signature.query is not None:
                 arguments["query"] = read_query(dict(request.query_params.multi_items()), signature.query)
             if decoder is not None:
-                arguments["body"] = read_json(await _body(request), decoder)
+                arguments["body"] = read_json(await _body(request) or substitute, decoder)
             return _reply(await handler(**arguments), status)
 
         return endpoint

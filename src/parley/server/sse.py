@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -31,8 +31,10 @@ class Heartbeat(NamedTuple):
 class EventStream(Response[Any]):
     """A reply of frames. The heartbeat is sent after 15 s in which nothing else was: proxies close a line that is silent."""
 
-    def __init__(self, frames: AsyncGenerator[bytes], *, heartbeat: Heartbeat, metrics: Metrics) -> None:
-        super().__init__(content=None, media_type="text/event-stream", headers=_HEADERS)
+    def __init__(
+        self, frames: AsyncGenerator[bytes], *, heartbeat: Heartbeat, metrics: Metrics, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(content=None, media_type="text/event-stream", headers={**_HEADERS, **(headers or {})})
         self._frames = frames
         self._heartbeat = heartbeat
         self._metrics = metrics

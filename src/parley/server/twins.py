@@ -13,9 +13,13 @@ from msgspec import Struct, structs
 _UNDERSCORED = re.compile(r"_(\w)")
 
 
-@cache
 def camel(struct_type: type[Struct], *, closed: bool = False) -> type[Struct]:
     """The struct type with camelCase names, in its nested structs too; `closed` refuses unknown fields, as requests do."""
+    return _twin(struct_type, closed)
+
+
+@cache
+def _twin(struct_type: type[Struct], closed: bool) -> type[Struct]:
     hints = get_type_hints(struct_type, include_extras=True)
     if not closed and _is_camel_already(struct_type, hints):
         return struct_type

@@ -1,0 +1,147 @@
+"""`parley serve`: the server in the foreground. One line per step, the link last. Knows uvicorn, and no route."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from parley.config import Settings
+    from parley.registry.loading import Registry
+
+DRAIN_SECONDS = 20
+# Longer than the usual 60 s of proxies: they must be the first to close a connection that lies idle.
+KEEP_ALIVE_SECONDS = 75
+
+
+def serve(
+    dev: Annotated[bool, typer.Option("--dev", help="For development: the first account needs no set-up code.")] = False,
+    host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Listen on this address (HOST).")] = None,
+    port: Annotated[int | None, typer.Option("--port", metavar="PORT", help="Listen on this port (PORT); 0 takes any free one.")] = None,
+) -> None:
+    """Serve the page and the API.
+
+    Ctrl-C ends it: answers that are being written are finished first, as far as a few seconds allow.
+    """
+    import asyncio
+    import os
+
+    from parley.cli.problems import problems_shown
+
+    chosen = {"PARLEY_ENV": "development" if dev else None, "HOST": host, "PORT": None if port is None else str(port)}
+    environ = {**os.environ, **{name: value for name, value in chosen.items() if value is not None}}
+    with problems_shown(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(environ))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(environ: Mapping[str, str]) -> None:
+    """From the settings to the end of the last answer."""
+    from msgspec import structs
+
+    from parley import __version__
+    from parley.config import load_settings
+    from parley.registry.loading import Registry
+    from parley.telemetry import configure
+
+    settings = load_settings(environ=environ)
+    registry = Registry.from_environment(environ=environ)
+    registry.check()
+    configure(settings.log_level, settings.log_content)
+    _say("Parley", f"{__version__}, {settings.surroundings}")
+    for warning in settings.warnings:
+        _say("warning", warning)
+    listening = _listen(settings)
+    with listening:
+        # PORT=0 asks for any free port: links must name the one that it became.
+        await _run(structs.replace(settings, port=listening.getsockname()[1]), registry, listening)
+
+
+async def _run(settings: Settings, registry: Registry, listening: socket.socket) -> None:
+    import gc
+
+    from uvicorn import Config
+
+    from parley.server.app import build_app
+    from parley.server.composition import Services
+
+    services = await Services.open(settings, registry)
+    _say("data", str(settings.data_directory))
+    config = Config(
+        build_app(settings, services),
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS + 5,
+    )
+    # What was made while starting lives as long as the process; the collector need never look at it again.
+    gc.collect()
+    gc.freeze()
+    await _server(config, lambda: _say("ready", services.accounts.setup_link() or settings.url)).serve(sockets=[listening])
+
+
+def _server(config: Any, ready: Callable[[], None]) -> Any:
+    import asyncio
+    import contextlib
+    import signal
+
+    from uvicorn import Server
+
+    class _Server(Server):
+        """Says when it is ready, and ends with status 0 on Ctrl-C and SIGTERM: uvicorn's own would die of the signal."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Any:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+            yield
+
+    return _Server(config)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket, before anything else is started: a port that is taken is told at once."""
+    import socket
+
+    from parley.contract.errors import ConfigurationError
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        place = f"{settings.host}:{settings.port}"
+        raise ConfigurationError(f"cannot listen on {place}: {error}; choose another with --host and --port") from error
+    return listening
+
+
+def _say(step: str, text: str) -> None:
+    from parley.cli.terminal import harmless
+
+    sys.stdout.write(f"{step:<9} {harmless(text)}\n")
+    sys.stdout.flush()

@@ -1,0 +1,102 @@
+"""The application: services, the table of all routes, and the one wrapper around them. The composition root; decides nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+
+from parley.config import Settings
+from parley.registry.loading import Registry
+from parley.server.boundary import Boundary, TrustedProxies
+from parley.server.compat.table import compat_routes
+from parley.server.composition import Services
+from parley.server.errors import handle_exception
+from parley.server.handlers import Handlers
+from parley.server.metrics import Metrics
+from parley.server.observing import Observer
+from parley.server.openapi import openapi_document
+from parley.server.pages import Pages
+from parley.server.policy import Method, Route
+from parley.server.routes.attachments import AttachmentRoutes
+from parley.server.routes.auth import AuthRoutes
+from parley.server.routes.chat import ChatRoutes
+from parley.server.routes.extracts import ExtractRoutes
+from parley.server.routes.keys import KeyRoutes
+from parley.server.routes.providers import ProviderRoutes
+from parley.server.routes.sessions import SessionRoutes
+from parley.server.routes.system import DocumentRoutes, SystemRoutes, page_routes
+
+_CORS_METHODS: Final[list[Method]] = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_CORS_HEADERS: Final = ["authorization", "content-type", "last-event-id", "x-api-key", "x-request-id"]
+_EXPOSED_HEADERS: Final = ["x-request-id", "retry-after", "content-disposition"]
+
+
+async def create_app(settings: Settings, *, registry: Registry | None = None) -> Litestar:
+    """The application with its services open; its shutdown closes them. Raises ParleyError in words for the operator."""
+    return build_app(settings, await Services.open(settings, registry or Registry.from_environment()))
+
+
+def build_app(settings: Settings, services: Services) -> Litestar:
+    """The application over open services."""
+    metrics = Metrics()
+    routes = route_table(settings, services, metrics=metrics)
+    handlers = Handlers(authenticate=services.accounts.authenticate, metrics_token=settings.metrics_token)
+    app = Litestar(
+        [handlers.handler(route) for route in routes],
+        exception_handlers={Exception: handle_exception},
+        cors_config=_cors(settings.cors_origins),
+        on_shutdown=[services.aclose],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    app.asgi_handler = Boundary(
+        app.asgi_handler,
+        proxies=TrustedProxies([ip_network(entry, strict=False) for entry in settings.trusted_proxies]),
+        metrics=metrics,
+        strict_transport=settings.url.startswith("https://"),
+    )
+    return app
+
+
+def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> Sequence[Route]:
+    """Every route there is: what the router, the OpenAPI document and the test matrix are made from."""
+    from parley import __version__
+
+    table: list[Route] = []
+
+    def document() -> dict[str, Any]:
+        return openapi_document(table, version=__version__, server_url=settings.url)
+
+    system = SystemRoutes(version=__version__, metrics=metrics, check=services.check, draining=lambda: False)
+    for group in (
+        system,
+        DocumentRoutes(document),
+        AuthRoutes(services.accounts),
+        KeyRoutes(services.keys),
+        AttachmentRoutes(services.attachments),
+        ProviderRoutes(services.providers),
+        SessionRoutes(services.sessions, services.accounts),
+        ExtractRoutes(services.exports, services.summaries, services.usage),
+        ChatRoutes(services.chat, observer=Observer(metrics=metrics, health=services.providers.health), metrics=metrics),
+    ):
+        table.extend(group.routes())
+    table.extend(compat_routes(client=lambda: services.providers.client, metrics=metrics))
+    table.extend(page_routes(Pages()))
+    return table
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=[*_CORS_METHODS],
+        allow_headers=list(_CORS_HEADERS),
+        expose_headers=list(_EXPOSED_HEADERS),
+    )

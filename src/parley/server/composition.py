@@ -1,0 +1,106 @@
+"""Builds the services from the settings, in order, and ends them in the other. Knows which there are, not what they do."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import text
+
+from parley.config import Settings
+from parley.registry.loading import Registry
+from parley.services.accounts import Accounts
+from parley.services.admission import Admission
+from parley.services.attachments import Attachments
+from parley.services.chat import Chat
+from parley.services.endpoints import EndpointPolicy
+from parley.services.exports import Exports
+from parley.services.generations import Generations
+from parley.services.keys import ApiKeys
+from parley.services.providers import Providers
+from parley.services.secrets import SecretBox
+from parley.services.sessions import Sessions
+from parley.services.summaries import Summaries
+from parley.services.tokens import Tokens
+from parley.services.usage import UsageCounts
+from parley.storage.attachments import Attachments as StoredAttachments
+from parley.storage.database import Database
+from parley.storage.generations import Generations as StoredGenerations
+from parley.storage.messages import Messages
+from parley.storage.sessions import Sessions as StoredSessions
+
+_ALIVE = text("SELECT 1")
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """Everything that routes call."""
+
+    database: Database
+    accounts: Accounts
+    keys: ApiKeys
+    attachments: Attachments
+    providers: Providers
+    chat: Chat
+    sessions: Sessions
+    summaries: Summaries
+    exports: Exports
+    usage: UsageCounts
+
+    @classmethod
+    async def open(cls, settings: Settings, registry: Registry) -> Services:
+        """Open the database, bring it up to date, and build everything on it. Raises ParleyError in words for the operator."""
+        database = await Database.open(settings.database_url)
+        try:
+            services = cls._build(settings, database, registry)
+            await services.accounts.prepare()
+            await services.providers.start()
+            await services.chat.recover()
+        except BaseException:
+            await database.aclose()
+            raise
+        return services
+
+    @classmethod
+    def _build(cls, settings: Settings, database: Database, registry: Registry) -> Services:
+        admission = Admission(
+            settings.registration,
+            invite_code=settings.invite_code,
+            directory=None if settings.development else settings.data_directory,
+            url=settings.url,
+        )
+        accounts = Accounts(database, tokens=Tokens(settings.jwt_secret), admission=admission)
+        providers = Providers(
+            database, registry=registry, box=SecretBox(settings.sealing_keys), endpoints=EndpointPolicy(settings.allowed_endpoints)
+        )
+        messages, stored = Messages(database), StoredGenerations(database)
+        generations = Generations(stored, messages, shared=database.shared)
+        stored_sessions = StoredSessions(database)
+        chat = Chat(
+            lambda: providers.client,
+            sessions=stored_sessions,
+            messages=messages,
+            attachments=StoredAttachments(database),
+            stored=stored,
+            generations=generations,
+        )
+        return cls(
+            database=database,
+            accounts=accounts,
+            keys=ApiKeys(database, authentication=accounts.authentication),
+            attachments=Attachments(database),
+            providers=providers,
+            chat=chat,
+            sessions=Sessions(lambda: providers.client, stored=stored_sessions, messages=messages, generations=generations),
+            summaries=Summaries(lambda: providers.client, sessions=stored_sessions, messages=messages, generations=generations),
+            exports=Exports(messages),
+            usage=UsageCounts(messages),
+        )
+
+    async def check(self) -> None:
+        """One trip to the database. Raises StorageUnavailableError."""
+        await self.database.fetch_one(_ALIVE)
+
+    async def aclose(self) -> None:
+        """Everything that was written is on the disk afterwards."""
+        await self.chat.drain(0)
+        await self.providers.aclose()
+        await self.accounts.aclose()
+        await self.database.aclose()
