@@ -45,7 +45,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
 
 
 class ProviderListing(Struct, frozen=True, kw_only=True):
-    """`available` names those that answer; `default` is the one that answers where nobody names another ("" where none can)."""
+    """`available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can)."""
 
     available: list[str]
     default: str

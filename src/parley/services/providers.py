@@ -97,13 +97,18 @@ class Providers:
 
     def listing(self, principal: Principal | None = None) -> ProviderListing:
         """What can be chosen. Calls no provider: from the configuration, and from how each did last."""
-        descriptions = self._client.providers()
-        available = [description.name for description in descriptions if description.status == "ready"]
+        descriptions, default = self._client.providers(), self._default()
+        # A server of this machine that nobody set up may not run at all: it can be chosen, but is not praised.
+        offered = [
+            description
+            for description in descriptions
+            if description.status == "ready" and (description.configured or description.name == default)
+        ]
+        available = [description.name for description in offered]
         if principal is None:
-            shown = [name_of(description) for description in descriptions if description.status == "ready"]
-            return ProviderListing(available=available, default=self._default(), providers=shown)
+            return ProviderListing(available=available, default=default, providers=[name_of(description) for description in offered])
         views = [view_of(description, problem=self.health.problem(description.name)) for description in descriptions]
-        return ProviderListing(available=available, default=self._default(), providers=[self._explained(view) for view in views])
+        return ProviderListing(available=available, default=default, providers=[self._explained(view) for view in views])
 
     async def test(self, name: str) -> ConnectionStatus:
         """Whether the provider can be reached and takes its key; what is wrong is told in words. Raises NotFoundError."""
