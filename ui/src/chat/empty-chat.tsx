@@ -1,0 +1,113 @@
+// A chat without messages: a greeting, the composer, things to begin with; or the way to a first provider.
+import type { UseQueryResult } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
+import { problemOf } from "../api/problem";
+import type { Providers, User } from "../api/shapes";
+import { Note } from "../controls/note";
+import { ProblemNote } from "../controls/problem-note";
+import { FirstProvider } from "./first-provider";
+import { defaultModel, preparedProvider, readyProviders, type ShownTarget, type Target } from "./target";
+
+interface Starter {
+  label: string;
+  text: string;
+}
+
+const STARTERS: readonly Starter[] = [
+  { label: "Explain an idea", text: "Explain in plain words: " },
+  { label: "Help me write", text: "Help me write " },
+  { label: "Review some code", text: "Review this code:\n\n```\n\n```" },
+  { label: "Compare options", text: "Compare these options and say which you would take:\n\n- \n- " },
+];
+
+// The words that the built-in demo answers to.
+const DEMO_STARTERS: readonly Starter[] = [
+  { label: "What can you show?", text: "help" },
+  { label: "Formatted text", text: "markdown" },
+  { label: "Code", text: "code" },
+  { label: "A table", text: "table" },
+  { label: "Reasoning", text: "reason" },
+  { label: "A tool call", text: "tool" },
+  { label: "A long answer", text: "long" },
+];
+
+function greeting(name: string): string {
+  const hour = new Date().getHours();
+  const time = hour < 5 ? "Good night" : hour < 12 ? "Good morning" : hour < 18 ? "Good afternoon" : "Good evening";
+  return `${time}, ${name}`;
+}
+
+interface EmptyChatProps {
+  user: User;
+  providers: UseQueryResult<Providers>;
+  target: ShownTarget | null;
+  onStarter: (text: string) => void;
+  onChoose: (target: Target) => Promise<void>;
+  children: ReactNode;
+}
+
+export function EmptyChat({ user, providers, target, onStarter, onChoose, children }: EmptyChatProps) {
+  const [demo, setDemo] = useState(false);
+  if (providers.error && !providers.data) {
+    return (
+      <div className="empty">
+        <div className="column">
+          <ProblemNote title="The providers could not be read." problem={problemOf(providers.error)} onRetry={() => void providers.refetch()} />
+        </div>
+      </div>
+    );
+  }
+  const known = providers.data;
+  const without = known !== undefined && readyProviders(known).length === 0;
+  const prepared = known && preparedProvider(known);
+  const tryDemo = (): void => {
+    if (!prepared) return;
+    setDemo(true);
+    void onChoose({ provider: prepared.name, model: defaultModel(prepared) });
+  };
+  const settingUp = without && !demo && !(user.preferences.defaultProvider && target?.prepared);
+  const starters = target?.prepared ? DEMO_STARTERS : STARTERS;
+  return (
+    <div className="empty">
+      <div className="column">
+        <h2 className="greeting">{greeting(user.username)}</h2>
+        {settingUp && user.role === "admin" ? <FirstProvider providers={known} onDemo={prepared ? tryDemo : null} onReady={onChoose} /> : null}
+        {settingUp && user.role !== "admin" ? (
+          <Note kind="plain">
+            <strong>No provider is set up yet.</strong>
+            <span>The administrator of this server adds one. Until then there is the built-in demo, which answers with prepared text.</span>
+            {prepared ? (
+              <span className="actions">
+                <button type="button" className="button" onClick={tryDemo}>
+                  Try the built-in demo
+                </button>
+              </span>
+            ) : null}
+          </Note>
+        ) : null}
+        {settingUp ? null : (
+          <>
+            {target?.description ? (
+              <p className="about-model">
+                <strong>{target.label}</strong> · {target.description}
+              </p>
+            ) : null}
+            {target?.prepared ? (
+              <div className="starters">
+                <span className="badge">Demo – prepared text, no AI</span>
+              </div>
+            ) : null}
+            {children}
+            <div className="starters" role="group" aria-label="To begin with">
+              {starters.map((starter) => (
+                <button key={starter.label} type="button" className="starter" onClick={() => onStarter(starter.text)}>
+                  {starter.label}
+                </button>
+              ))}
+            </div>
+          </>
+        )}
+      </div>
+    </div>
+  );
+}

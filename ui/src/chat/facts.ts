@@ -1,0 +1,15 @@
+// What is known of an answer, in one line.
+import type { Outcome } from "../api/events";
+
+const count = new Intl.NumberFormat("en");
+const seconds = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+
+export function factsOf({ model, usage, responseTime, cost }: Outcome): string {
+  const facts: string[] = [];
+  if (model) facts.push(model);
+  if (usage) facts.push(`${usage.source === "reported" ? "" : "about "}${count.format(usage.totalTokens)} tokens`);
+  if (typeof responseTime === "number") facts.push(`${seconds.format(responseTime / 1000)} s`);
+  if (cost) facts.push(dollars.format(cost));
+  return facts.join(" · ");
+}

@@ -1,0 +1,106 @@
+// The card that leads from nothing to a first answer: choose, paste the key, test, start.
+import { useMutation } from "@tanstack/react-query";
+import { ArrowLeft, Check, Sparkles } from "lucide-react";
+import { useState } from "react";
+import { problemOf } from "../api/problem";
+import type { Provider, Providers } from "../api/shapes";
+import { Note } from "../controls/note";
+import { isReady } from "../data";
+import { operations, queries } from "../parley";
+import { ProviderForm } from "../settings/provider-form";
+import { defaultModel, preparedProvider, type Target } from "./target";
+
+const STEPS = ["Choose a provider", "Paste the key and test", "Start"];
+
+function Steps({ current }: { current: number }) {
+  return (
+    <ol className="steps">
+      {STEPS.map((step, index) => (
+        <li key={step} className={index < current ? "past" : undefined} aria-current={index === current ? "step" : undefined}>
+          <span aria-hidden>{index < current ? <Check size={13} /> : index + 1}</span> {step}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+interface FirstProviderProps {
+  providers: Providers;
+  onDemo: (() => void) | null;
+  onReady: (target: Target) => Promise<void>;
+}
+
+function Choices({ providers, onChoose }: { providers: readonly Provider[]; onChoose: (provider: Provider) => void }) {
+  return (
+    <div className="choices">
+      {providers.map((provider) => (
+        <button key={provider.name} type="button" className="choice" onClick={() => onChoose(provider)}>
+          <b>{provider.label}</b>
+          <span>{provider.description}</span>
+          {isReady(provider) ? <span className="status">Found, ready</span> : null}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function FirstProvider({ providers, onDemo, onReady }: FirstProviderProps) {
+  const [name, setName] = useState<string | null>(null);
+  const [tested, setTested] = useState(false);
+  const prepared = preparedProvider(providers);
+  const choices = providers.providers
+    .filter((provider) => provider !== prepared)
+    .sort((one, other) => Number(other.local ?? false) - Number(one.local ?? false));
+  const chosen = choices.find((provider) => provider.name === name);
+  const start = useMutation({
+    mutationFn: async (provider: Provider) => {
+      const model = defaultModel(provider);
+      const user = await operations.savePreferences({ defaultProvider: provider.name, defaultModel: model || null });
+      await onReady({ provider: provider.name, model });
+      queries.setQueryData(["profile"], user);
+      await queries.invalidateQueries({ queryKey: ["providers"] });
+    },
+  });
+  return (
+    <section className="setup" aria-label="Set up a first provider">
+      <header>
+        <h2>Connect a model</h2>
+        <p>Parley talks to the providers you choose. Keys stay on this server, sealed, and are never shown again.</p>
+      </header>
+      <Steps current={chosen === undefined ? 0 : tested ? 2 : 1} />
+      {chosen === undefined ? (
+        <>
+          <Choices providers={choices} onChoose={(provider) => setName(provider.name)} />
+          {onDemo ? (
+            <div className="actions">
+              <span className="hint">No key at hand?</span>
+              <button type="button" className="button" onClick={onDemo}>
+                <Sparkles size={16} aria-hidden /> Try the built-in demo
+              </button>
+            </div>
+          ) : null}
+        </>
+      ) : (
+        <>
+          <ProviderForm key={chosen.name} provider={chosen} onTested={setTested} />
+          {start.error ? <Note kind="danger">{problemOf(start.error).message}</Note> : null}
+          <div className="actions">
+            <button
+              type="button"
+              className="button quiet"
+              onClick={() => {
+                setName(null);
+                setTested(false);
+              }}
+            >
+              <ArrowLeft size={16} aria-hidden /> Another provider
+            </button>
+            <button type="button" className="button primary" disabled={!tested || start.isPending} onClick={() => start.mutate(chosen)}>
+              Start chatting
+            </button>
+          </div>
+        </>
+      )}
+    </section>
+  );
+}

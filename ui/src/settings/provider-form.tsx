@@ -1,0 +1,103 @@
+// A provider's key and address: saved sealed, then tested at once. The key is never read back.
+import { useMutation } from "@tanstack/react-query";
+import { LoaderCircle } from "lucide-react";
+import { useState, type FormEvent } from "react";
+import { problemOf } from "../api/problem";
+import type { ProviderChanges } from "../api/operations";
+import type { Provider } from "../api/shapes";
+import { Field } from "../controls/field";
+import { Note } from "../controls/note";
+import { isReady } from "../data";
+import { operations, queries } from "../parley";
+
+interface ProviderFormProps {
+  provider: Provider;
+  onTested: (success: boolean) => void;
+}
+
+function Result({ label, test }: { label: string; test: { success: boolean; error?: string | null; latencyMs?: number | null } }) {
+  return test.success ? (
+    <Note kind="good">
+      {label} answers{test.latencyMs ? `, in ${Math.round(test.latencyMs)} ms` : ""}.
+    </Note>
+  ) : (
+    <Note kind="danger">
+      <strong>{label} could not be used.</strong>
+      <span>{test.error}</span>
+    </Note>
+  );
+}
+
+export function ProviderForm({ provider, onTested }: ProviderFormProps) {
+  const [apiKey, setApiKey] = useState("");
+  const [endpoint, setEndpoint] = useState("");
+  const test = useMutation({
+    mutationFn: async () => {
+      const changes: ProviderChanges = {};
+      if (apiKey.trim()) changes.apiKey = apiKey.trim();
+      if (endpoint.trim()) changes.endpoint = endpoint.trim();
+      if (Object.keys(changes).length > 0) await operations.configureProvider(provider.name, changes);
+      return await operations.testProvider(provider.name);
+    },
+    onSuccess: async ({ success }) => {
+      setApiKey("");
+      await queries.invalidateQueries({ queryKey: ["providers"] });
+      onTested(success);
+    },
+    onError: () => onTested(false),
+  });
+  const problem = test.error ? problemOf(test.error) : null;
+  const wrong = (path: string): string | null => problem?.fields?.find((field) => field.path === path)?.message ?? null;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    test.mutate();
+  };
+  return (
+    <form onSubmit={submit} autoComplete="off">
+      <Field
+        label={`Key for ${provider.label}`}
+        hint={isReady(provider) ? "Leave it empty to keep the one that is set." : (provider.reason ?? "")}
+        wrong={wrong("apiKey")}
+      >
+        {(ids) => (
+          <div className="with-button">
+            <input
+              {...ids}
+              className="input"
+              type="password"
+              autoComplete="off"
+              spellCheck={false}
+              placeholder="Paste the key"
+              value={apiKey}
+              onChange={(event) => setApiKey(event.target.value)}
+            />
+            <button type="submit" className="button primary" disabled={test.isPending}>
+              {test.isPending ? <LoaderCircle size={16} className="spinner" aria-hidden /> : null}
+              {test.isPending ? "Testing" : apiKey || endpoint ? "Save and test" : "Test"}
+            </button>
+          </div>
+        )}
+      </Field>
+      <details className="fold-out" open={wrong("endpoint") !== null || undefined}>
+        <summary>Another address</summary>
+        <div className="inside">
+          <Field label="Endpoint" hint="Only for a server of your own, a proxy or a gateway." wrong={wrong("endpoint")}>
+            {(ids) => (
+              <input
+                {...ids}
+                className="input"
+                type="url"
+                inputMode="url"
+                placeholder="https://"
+                value={endpoint}
+                onChange={(event) => setEndpoint(event.target.value)}
+              />
+            )}
+          </Field>
+        </div>
+      </details>
+      {problem && !problem.fields?.length ? <Note kind="danger">{problem.message}</Note> : null}
+      {test.data && !test.isPending ? <Result label={provider.label} test={test.data} /> : null}
+    </form>
+  );
+}
