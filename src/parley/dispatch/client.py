@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, TypeAlias, TypedDict, Unpack, cast
@@ -14,9 +14,10 @@ from parley.contract.errors import CallerError, ConfigurationError, FieldProblem
 from parley.contract.events import Event
 from parley.contract.messages import Message
 from parley.contract.options import Options
+from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.dispatch.resolution import resolve_model
-from parley.guard.guarded import GuardedProvider
+from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.preflight import read_request
 from parley.registry.description import ProviderDescription
 from parley.registry.loading import Registry
@@ -54,7 +55,7 @@ class Client:
         self._registry = registry
         self._resolved: dict[str, tuple[str, str]] = {}
         self._waiting = 0
-        self._streams: WeakSet[AsyncGeneratorType[Event, None]] = WeakSet()
+        self._streams: WeakSet[AsyncGeneratorType[Any, None]] = WeakSet()
 
     @classmethod
     def from_config(
@@ -135,7 +136,28 @@ class Client:
         provider, asked = self._target(model, options)
         request = read_request(_conversation(messages), system_prompt=system_prompt, options=asked)
         stream = provider.stream(structs.replace(request, **fields) if fields else request)
-        self._streams.add(cast("AsyncGeneratorType[Event, None]", stream))
+        self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
+        return stream
+
+    def provider_for(self, model: str = "") -> tuple[GuardedProvider, str]:
+        """The provider that a name means, and that provider's own name of the model ("" where it has no default). Raises as `resolve`."""
+        name, provider_model = self.resolve(model)
+        return self._registry.get(name), provider_model
+
+    async def generate(self, provider: GuardedProvider, request: ChatRequest, *, on_retry: OnRetry | None = None) -> ChatResponse:
+        """The whole answer to a request that is already in the contract's form, for a provider of `provider_for`."""
+        self._waiting += 1
+        try:
+            return await provider.generate(request, on_retry=on_retry)
+        finally:
+            self._waiting -= 1
+
+    def stream_batches(
+        self, provider: GuardedProvider, request: ChatRequest, *, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[list[Event], None]:
+        """The same answer as events, as many at a time as arrived together; see `GuardedProvider.stream_batches`."""
+        stream = provider.stream_batches(request, on_retry=on_retry)
+        self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
 
     def providers(self) -> list[ProviderDescription]:
@@ -153,8 +175,7 @@ class Client:
     def _target(self, model: str, options: Options | Mapping[str, Any] | None) -> tuple[GuardedProvider, Options | Mapping[str, Any]]:
         """The provider, and the options with its model in them."""
         in_options = options.model if isinstance(options, Options) else options.get("model") if isinstance(options, Mapping) else None
-        name, provider_model = self.resolve(model or in_options or "")
-        provider = self._registry.get(name)
+        provider, provider_model = self.provider_for(model or in_options or "")
         if isinstance(options, Options):
             return provider, structs.replace(options, model=provider_model or None)
         if options is None:

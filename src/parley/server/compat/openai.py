@@ -66,11 +66,12 @@ _BODY_SCHEMA: Final[dict[str, Any]] = {
 _ERRORS: Final = (400, 401, 403, 404, 413, 422, 429, 499, 502, 503, 504)
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Struct, frozen=True, kw_only=True):
     """A call that can be sent: what it became, for whom, and on whose behalf."""
 
     call: ChatCall
     request: ChatRequest
+    client: Client
     provider: GuardedProvider
     model: str
     tenant: str
@@ -154,20 +155,28 @@ class ChatCompletions:
 
     def _asked(self, call: ChatCall, principal: Principal) -> _Asked:
         client = self._client()
-        name, model = client.resolve(call.model)
-        provider = client.registry.get(name)
+        provider, model = client.provider_for(call.model)
         request, warnings = call.fit(model, provider.extra_options)
-        return _Asked(call, request, provider, model, principal.user_id, warnings, Tries())
+        return _Asked(
+            call=call,
+            request=request,
+            client=client,
+            provider=provider,
+            model=model,
+            tenant=principal.user_id,
+            warnings=warnings,
+            tries=Tries(),
+        )
 
     async def _whole(self, asked: _Asked, request: AnyRequest) -> Response[Any]:
-        reply = await while_present(asked.provider.generate(asked.request, on_retry=asked.tries.again), request.receive)
+        reply = await while_present(asked.client.generate(asked.provider, asked.request, on_retry=asked.tries.again), request.receive)
         self._finished(asked, reply)
         headers = reply_headers(provider=reply.provider, tries=asked.tries, warnings=[*asked.warnings, *reply.warnings])
         body = encode_completion(reply, created=int(time.time()), legacy_functions=asked.call.legacy_functions)
         return Reply(body, headers={**headers, **cost_header(reply)})
 
     async def _stream(self, asked: _Asked, request: AnyRequest) -> Response[Any]:
-        batches = asked.provider.stream_batches(asked.request, on_retry=asked.tries.again)
+        batches = asked.client.stream_batches(asked.provider, asked.request, on_retry=asked.tries.again)
         try:
             first = await while_present(_first(batches), request.receive)
         except BaseException:
@@ -175,9 +184,7 @@ class ChatCompletions:
             raise
         early = [event.warning for event in first if isinstance(event, WarningRaised)]
         headers = reply_headers(provider=asked.provider.name, tries=asked.tries, warnings=[*asked.warnings, *early])
-        stream = EventStream(self._frames(asked, first, batches), heartbeat=KEEP_ALIVE, metrics=self._metrics)
-        stream.headers.update(headers)
-        return stream
+        return EventStream(self._frames(asked, first, batches), heartbeat=KEEP_ALIVE, metrics=self._metrics, headers=headers)
 
     async def _frames(self, asked: _Asked, first: list[Event], batches: AsyncGenerator[list[Event]]) -> AsyncGenerator[bytes]:
         """The stream in pieces, each what arrived together."""
