@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->\n"
@@ -20,12 +20,12 @@ NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->\n"
 CONTRACT = {
     "Messages and parts": (
         "parley.contract.messages",
-        "Message TextPart ImagePart FilePart ReasoningPart ToolCall ToolResult ProviderData",
+        "Role Message TextPart ImagePart FilePart ReasoningPart ToolCall ToolResult ProviderData CacheLifetime",
     ),
-    "Options": ("parley.contract.options", "Options Tool NamedToolChoice SchemaFormat Timeouts"),
+    "Options": ("parley.contract.options", "Options ReasoningEffort Tool NamedToolChoice SchemaFormat Timeouts"),
     "Requests": ("parley.contract.request", "ChatRequest"),
-    "Replies": ("parley.contract.response", "ChatResponse Citation ResponseWarning RateLimits ConnectionStatus"),
-    "Usage": ("parley.contract.usage", "Usage UsageReport"),
+    "Replies": ("parley.contract.response", "ChatResponse FinishReason Citation ResponseWarning RateLimits ConnectionStatus"),
+    "Usage": ("parley.contract.usage", "Usage UsageSource UsageReport"),
     "Events": (
         "parley.contract.events",
         "ResponseStarted TextDelta ReasoningDelta ReasoningEnded ToolCallStarted ToolCallDelta ToolCallEnded PartAdded CitationAdded "
@@ -43,6 +43,7 @@ LIBRARY = {
     "The client": ("parley.dispatch.client", "Client"),
     "A loaded provider": ("parley.guard.guarded", "GuardedProvider"),
     "Without asyncio": ("parley.sync", "chat stream"),
+    "What a provider is shown as": ("parley.registry.description", "ProviderDescription FieldDescription"),
     "Replaying recordings": ("parley.testing.replay", "ReplayServer Answer ReceivedRequest answer_of"),
     "Recordings": ("parley.testing.recordings", "Recording RecordedRequest find_recordings load_recording recordings_directory"),
 }
@@ -51,7 +52,7 @@ GENERAL_VARIABLES = {
     "PARLEY_DEFAULT": "what answers where a request names no model: `provider/model`, or a provider",
     "PARLEY_PROVIDERS": "names, separated by commas, of OpenAI-compatible providers that are configured by variables alone",
     "PARLEY_PROVIDER_PATH": "folders with provider files, separated like PATH (default `./parley_providers`)",
-    "PARLEY_ENV": "`production` switches the demo off",
+    "PARLEY_ENV": "`local` (default), `development` or `production`, which switches the demo off",
     "DEMO": "`on` allows the demo in production, `off` forbids it everywhere",
     "LOG_LEVEL": "`debug` shows every provider's traffic, scrubbed; `info`, `warning` (default), `error`",
     "LOG_CONTENT": "`on` lets prompts and answers into the debug log",
@@ -71,6 +72,18 @@ def fields_table(kind: type) -> Iterator[str]:
         hint = _hint(annotations.get(name, ""))
         default = "required" if name in required else f"`{_default(kind, name)}`"
         yield f"| `{name}` | `{hint}` | {default} |".replace("` | `", "` | `")
+
+
+def dict_form(kind: type) -> Iterator[str]:
+    """How a tagged struct is written as a dict: its tag, and the fields that must be there."""
+    from msgspec import structs
+
+    tag = getattr(getattr(kind, "__struct_config__", None), "tag", None)
+    if tag is None:
+        return
+    fields = [f'"{field.encode_name}": …' for field in structs.fields(kind) if field.required]
+    written = ", ".join([f'"type": "{tag}"', *fields])
+    yield f"\nAs a dict: `{{{written}}}`, and the other fields where they are set."
 
 
 def _hint(hint: Any) -> str:
@@ -126,8 +139,11 @@ def page(title: str, opening: str, sections: dict[str, tuple[str, str]]) -> str:
         lines.append(f"\n## {heading}\n\n`{module_name}`")
         for name in names.split():
             member = getattr(module, name)
-            if inspect.isclass(member):
+            if choices := get_args(member):
+                lines.append(f"\n### `{name}`\n\nOne of {', '.join(f'`{choice}`' for choice in choices)}.")
+            elif inspect.isclass(member):
                 lines.append(f"\n### `{name}`\n\n{inspect.getdoc(member) or ''}")
+                lines += dict_form(member)
                 lines += [*fields_table(member), *methods(member)]
             else:
                 prefix = "async " if inspect.iscoroutinefunction(member) else ""
@@ -175,7 +191,8 @@ def configuration_page() -> str:
         for field in description.fields:
             names = " or ".join(f"`{name}`" for name in field.variables)
             default = "**required**" if field.required else f"`{field.default}`" if field.default else ""
-            lines.append(f"| {names} | {default} | {field.help} |")
+            written = f"; as JSON, for example `{field.example}`" if field.example.startswith("{") else ""
+            lines.append(f"| {names} | {default} | {field.help}{written} |")
         if description.models:
             lines += ["\n| model | | context |", "|---|---|---|"]
             for model in description.models:
@@ -201,7 +218,7 @@ def command_line_page() -> str:
             if isinstance(parameter, click.Argument) or parameter.param_type_name == "argument":
                 rows.append(f"| `{(parameter.metavar or parameter.name).upper()}` | {getattr(parameter, 'help', None) or ''} |")
             elif parameter.name not in {"install_completion", "show_completion"}:
-                rows.append(f"| `{', '.join(parameter.opts)}` | {getattr(parameter, 'help', None) or ''} |")
+                rows.append(f"| `{_written(parameter)}` | {getattr(parameter, 'help', None) or ''} |")
         lines.extend(["| | |\n|---|---|", *rows] if rows else [])
         for name, child in getattr(command, "commands", {}).items():
             if not child.hidden:
@@ -209,6 +226,12 @@ def command_line_page() -> str:
 
     describe(typer.main.get_command(application()), "parley")
     return "\n".join(lines) + "\n"
+
+
+def _written(parameter: Any) -> str:
+    """An option as it is typed: its names, with the one that says no, and what follows it."""
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    return names if parameter.is_flag or parameter.count else f"{names} {(parameter.metavar or parameter.type.name).upper()}"
 
 
 def pages() -> dict[str, str]:

@@ -58,12 +58,24 @@ if TYPE_CHECKING:
         UsageReported,
         WarningRaised,
     )
-    from parley.contract.messages import FilePart, ImagePart, Message, Part, ProviderData, ReasoningPart, TextPart, ToolCall, ToolResult
-    from parley.contract.options import NamedToolChoice, Options, SchemaFormat, Timeouts, Tool
+    from parley.contract.messages import (
+        CacheLifetime,
+        FilePart,
+        ImagePart,
+        Message,
+        Part,
+        ProviderData,
+        ReasoningPart,
+        Role,
+        TextPart,
+        ToolCall,
+        ToolResult,
+    )
+    from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Timeouts, Tool
     from parley.contract.provider import Provider
     from parley.contract.request import ChatRequest
-    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, RateLimits, ResponseWarning
-    from parley.contract.usage import Usage, UsageReport
+    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
+    from parley.contract.usage import Usage, UsageReport, UsageSource
     from parley.dispatch.client import Client
     from parley.registry.loading import load_provider
     from parley.transport.http_provider import Dialect
@@ -84,12 +96,14 @@ _NAMES = {
         "CitationAdded Event PartAdded ReasoningDelta ReasoningEnded RefusalDelta ResponseFinished ResponseStarted TextDelta "
         "ToolCallDelta ToolCallEnded ToolCallStarted UsageReported WarningRaised"
     ),
-    "parley.contract.messages": "FilePart ImagePart Message Part ProviderData ReasoningPart TextPart ToolCall ToolResult",
-    "parley.contract.options": "NamedToolChoice Options SchemaFormat Timeouts Tool",
+    "parley.contract.messages": (
+        "CacheLifetime FilePart ImagePart Message Part ProviderData ReasoningPart Role TextPart ToolCall ToolResult"
+    ),
+    "parley.contract.options": "NamedToolChoice Options ReasoningEffort SchemaFormat Timeouts Tool",
     "parley.contract.provider": "Provider",
     "parley.contract.request": "ChatRequest",
-    "parley.contract.response": "ChatResponse Citation ConnectionStatus RateLimits ResponseWarning",
-    "parley.contract.usage": "Usage UsageReport",
+    "parley.contract.response": "ChatResponse Citation ConnectionStatus FinishReason RateLimits ResponseWarning",
+    "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.dispatch.client": "Client",
     "parley.registry.loading": "load_provider",
     "parley.transport.http_provider": "Dialect",
@@ -99,6 +113,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names.spl
 __all__ = [
     "AuthenticationError",
     "BudgetExceededError",
+    "CacheLifetime",
     "CallerError",
     "Capabilities",
     "ChatRequest",
@@ -119,6 +134,7 @@ __all__ = [
     "ExtraOption",
     "FieldProblem",
     "FilePart",
+    "FinishReason",
     "ImagePart",
     "InvalidRequestError",
     "LimitExceededError",
@@ -145,6 +161,7 @@ __all__ = [
     "RateLimitError",
     "RateLimits",
     "ReasoningDelta",
+    "ReasoningEffort",
     "ReasoningEnded",
     "ReasoningPart",
     "RefusalDelta",
@@ -152,6 +169,7 @@ __all__ = [
     "ResponseFinished",
     "ResponseStarted",
     "ResponseWarning",
+    "Role",
     "SchemaFormat",
     "ServerError",
     "Setting",
@@ -172,6 +190,7 @@ __all__ = [
     "Usage",
     "UsageReport",
     "UsageReported",
+    "UsageSource",
     "WarningRaised",
     "__version__",
     "load_provider",

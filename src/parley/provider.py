@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-    from parley.contract.codec import Auth, Codec, Decoder
+    from parley.contract.codec import Auth, Codec, Decoder, ListsModels
     from parley.contract.config import Config, Setting
     from parley.contract.errors import (
         AuthenticationError,
@@ -62,12 +62,24 @@ if TYPE_CHECKING:
         WarningRaised,
     )
     from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
-    from parley.contract.messages import FilePart, ImagePart, Message, Part, ProviderData, ReasoningPart, TextPart, ToolCall, ToolResult
-    from parley.contract.options import NamedToolChoice, Options, SchemaFormat, Timeouts, Tool
+    from parley.contract.messages import (
+        CacheLifetime,
+        FilePart,
+        ImagePart,
+        Message,
+        Part,
+        ProviderData,
+        ReasoningPart,
+        Role,
+        TextPart,
+        ToolCall,
+        ToolResult,
+    )
+    from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Timeouts, Tool
     from parley.contract.provider import Provider
     from parley.contract.request import ChatRequest
-    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, RateLimits, ResponseWarning
-    from parley.contract.usage import Usage, UsageReport
+    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
+    from parley.contract.usage import Usage, UsageReport, UsageSource
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.gemini_generate import GeminiGenerate
@@ -77,7 +89,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
-    "parley.contract.codec": "Auth Codec Decoder",
+    "parley.contract.codec": "Auth Codec Decoder ListsModels",
     "parley.contract.config": "Config Setting",
     "parley.contract.errors": (
         "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
@@ -91,12 +103,14 @@ _NAMES = {
         "ToolCallDelta ToolCallEnded ToolCallStarted UsageReported WarningRaised"
     ),
     "parley.contract.http": "AuthScheme HttpRequest ResponseHead Target",
-    "parley.contract.messages": "FilePart ImagePart Message Part ProviderData ReasoningPart TextPart ToolCall ToolResult",
-    "parley.contract.options": "NamedToolChoice Options SchemaFormat Timeouts Tool",
+    "parley.contract.messages": (
+        "CacheLifetime FilePart ImagePart Message Part ProviderData ReasoningPart Role TextPart ToolCall ToolResult"
+    ),
+    "parley.contract.options": "NamedToolChoice Options ReasoningEffort SchemaFormat Timeouts Tool",
     "parley.contract.provider": "Provider",
     "parley.contract.request": "ChatRequest",
-    "parley.contract.response": "ChatResponse Citation ConnectionStatus RateLimits ResponseWarning",
-    "parley.contract.usage": "Usage UsageReport",
+    "parley.contract.response": "ChatResponse Citation ConnectionStatus FinishReason RateLimits ResponseWarning",
+    "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
     "parley.wire.gemini_generate": "GeminiGenerate",
@@ -112,6 +126,7 @@ __all__ = [
     "AuthScheme",
     "AuthenticationError",
     "BudgetExceededError",
+    "CacheLifetime",
     "CallerError",
     "Capabilities",
     "ChatRequest",
@@ -133,6 +148,7 @@ __all__ = [
     "ExtraOption",
     "FieldProblem",
     "FilePart",
+    "FinishReason",
     "GeminiGenerate",
     "HttpProvider",
     "HttpRequest",
@@ -140,6 +156,7 @@ __all__ = [
     "InvalidRequestError",
     "LimitExceededError",
     "Limits",
+    "ListsModels",
     "Message",
     "MissingCredentialError",
     "Model",
@@ -164,6 +181,7 @@ __all__ = [
     "RateLimitError",
     "RateLimits",
     "ReasoningDelta",
+    "ReasoningEffort",
     "ReasoningEnded",
     "ReasoningPart",
     "RefusalDelta",
@@ -172,6 +190,7 @@ __all__ = [
     "ResponseHead",
     "ResponseStarted",
     "ResponseWarning",
+    "Role",
     "SchemaFormat",
     "ServerError",
     "Setting",
@@ -194,6 +213,7 @@ __all__ = [
     "Usage",
     "UsageReport",
     "UsageReported",
+    "UsageSource",
     "WarningRaised",
     "short_id",
 ]

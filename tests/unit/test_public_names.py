@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -50,3 +51,11 @@ def test_loading_one_dialect_imports_neither_the_other_wires_nor_the_http_client
     loaded = _run(code).split()
     assert "parley.wire.openai_chat" in loaded
     assert not {"parley.wire.anthropic_messages", "parley.wire.gemini_generate", "parley.providers.anthropic", "aiohttp"} & set(loaded)
+
+
+def test_what_the_page_of_the_contract_shows_can_be_imported() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "contract.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^### `(\w+)`$", page, re.MULTILINE)
+    assert {"Role", "ListsModels", "ToolResult"} <= set(shown)
+    offered = {*import_module("parley").__all__, *import_module("parley.provider").__all__}
+    assert set(shown) <= offered

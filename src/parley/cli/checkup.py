@@ -115,7 +115,7 @@ async def _check(registry: Registry, description: ProviderDescription, problems:
     origin = next((field.origin for field in description.fields if field.name == "api_key"), None)
     if description.status != "ready":
         reason = description.reason or description.status
-        told = any(problem.message in reason or problem.message.startswith(f'"{description.provider}"') for problem in problems)
+        told = any(problem.message in reason for problem in problems)
         return Checked(name=name, success=False, origin=origin, message="cannot be used; see its problem above" if told else reason)
     try:
         async with asyncio.timeout(TEST_SECONDS):

@@ -73,11 +73,15 @@ class Config(Struct, metaclass=_ConfigMeta):
     api_key: Annotated[str, Setting("the vendor's API key", secret=True, example="sk-…")]
     model: Annotated[str, Setting("the model used where a request names none")] = ""
     endpoint: Annotated[str, Setting("base URL with its version prefix", example="https://api.example.com/v1")] = ""
-    headers: Annotated[dict[str, str], Setting("more headers for each request", secret=True)] = {}
+    headers: Annotated[dict[str, str], Setting("more headers for each request", secret=True, example='{"X-Team": "blue"}')] = {}
     proxy: Annotated[str, Setting("HTTP proxy for this provider", example="http://proxy.local:3128", secret=True)] = ""
     ca_file: Annotated[str, Setting("PEM file with the certificate authority to trust", example="/etc/ssl/ours.pem")] = ""
-    timeouts: Annotated[Timeouts, Setting("limits in seconds: connect, first_token, idle, total")] = Timeouts()
-    limits: Annotated[Limits, Setting("requests and tokens per minute and day, concurrency; 0 = none")] = Limits()
+    timeouts: Annotated[Timeouts, Setting("limits in seconds: connect, first_token, idle, total", example='{"first_token": 60}')] = (
+        Timeouts()
+    )
+    limits: Annotated[
+        Limits, Setting("requests and tokens per minute and day, concurrency; 0 = none", example='{"requests_per_minute": 60}')
+    ] = Limits()
 
     def __repr__(self) -> str:
         secret = {config_field.name for config_field in config_fields(type(self)) if config_field.setting.secret}

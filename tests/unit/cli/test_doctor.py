@@ -165,7 +165,7 @@ def test_a_problem_is_told_once_with_its_name() -> None:
     assert output.count("has no scheme") == 1
     assert "providers[0] (acme).endpoint" in output
     assert "✗ acme: cannot be used; see its problem above" in output
-    assert "✗ beta: cannot be used; see its problem above" in output
+    assert '✗ beta: its provider, "opnai", is not known' in output
 
 
 def test_a_mistyped_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
