@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from parley.config import Settings
     from parley.registry.loading import Registry
+    from parley.server.composition import Services
 
 DRAIN_SECONDS = 20
 # Longer than the usual 60 s of proxies: they must be the first to close a connection that lies idle.
@@ -95,10 +96,10 @@ async def _run(settings: Settings, registry: Registry, listening: socket.socket)
     # What was made while starting lives as long as the process; the collector need never look at it again.
     gc.collect()
     gc.freeze()
-    await _server(config, lambda: _say("ready", services.accounts.setup_link() or settings.url)).serve(sockets=[listening])
+    await _server(config, services, settings.url).serve(sockets=[listening])
 
 
-def _server(config: Any, ready: Callable[[], None]) -> Any:
+def _server(config: Any, services: Services, url: str) -> Any:
     import asyncio
     import contextlib
     import signal
@@ -110,7 +111,14 @@ def _server(config: Any, ready: Callable[[], None]) -> Any:
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            ready()
+            _say("ready", services.accounts.setup_link() or url)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Readers stay for the end of what they read: the answers must end before uvicorn waits for its connections.
+            _say("ending", "waiting for the answers that are being written")
+            draining = asyncio.create_task(services.drain(DRAIN_SECONDS))
+            await super().shutdown(sockets)
+            await draining
 
         @contextlib.contextmanager
         def capture_signals(self) -> Any:

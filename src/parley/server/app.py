@@ -37,7 +37,7 @@ _EXPOSED_HEADERS: Final = ["x-request-id", "retry-after", "content-disposition"]
 
 async def create_app(settings: Settings, *, registry: Registry | None = None) -> Litestar:
     """The application with its services open; its shutdown closes them. Raises ParleyError in words for the operator."""
-    return build_app(settings, await Services.open(settings, registry or Registry.from_environment()))
+    return build_app(settings, await Services.open(settings, registry))
 
 
 def build_app(settings: Settings, services: Services) -> Litestar:
@@ -73,7 +73,7 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
     def document() -> dict[str, Any]:
         return openapi_document(table, version=__version__, server_url=settings.url)
 
-    system = SystemRoutes(version=__version__, metrics=metrics, check=services.check, draining=lambda: False)
+    system = SystemRoutes(version=__version__, metrics=metrics, check=services.check, draining=lambda: services.draining)
     for group in (
         system,
         DocumentRoutes(document),

@@ -30,8 +30,8 @@ from parley.storage.sessions import Sessions as StoredSessions
 _ALIVE = text("SELECT 1")
 
 
-class Services(Struct, frozen=True, kw_only=True):
-    """Everything that routes call."""
+class Services(Struct, kw_only=True):
+    """Everything that routes call. `draining` says that the process is about to end."""
 
     database: Database
     accounts: Accounts
@@ -43,10 +43,15 @@ class Services(Struct, frozen=True, kw_only=True):
     summaries: Summaries
     exports: Exports
     usage: UsageCounts
+    draining: bool = False
 
     @classmethod
-    async def open(cls, settings: Settings, registry: Registry) -> Services:
-        """Open the database, bring it up to date, and build everything on it. Raises ParleyError in words for the operator."""
+    async def open(cls, settings: Settings, registry: Registry | None = None) -> Services:
+        """Open the database, bring it up to date, and build everything on it. Raises ParleyError in words for the operator.
+
+        Without a `registry`: what the process's environment and directory configure.
+        """
+        registry = registry or Registry.from_environment()
         database = await Database.open(settings.database_url)
         try:
             services = cls._build(settings, database, registry)
@@ -98,9 +103,14 @@ class Services(Struct, frozen=True, kw_only=True):
         """One trip to the database. Raises StorageUnavailableError."""
         await self.database.fetch_one(_ALIVE)
 
+    async def drain(self, seconds: float) -> None:
+        """Take no new message; let the answers that are being written finish for so long, then keep them as interrupted."""
+        self.draining = True
+        await self.chat.drain(seconds)
+
     async def aclose(self) -> None:
         """Everything that was written is on the disk afterwards."""
-        await self.chat.drain(0)
+        await self.drain(0)
         await self.providers.aclose()
         await self.accounts.aclose()
         await self.database.aclose()
