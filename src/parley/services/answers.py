@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from msgspec import json, structs
 
@@ -29,6 +29,7 @@ RETRY_SECONDS = 1.0
 
 OnDisconnect: TypeAlias = Literal["continue", "cancel"]
 Stop: TypeAlias = Literal["cancelled", "interrupted"]
+Batches: TypeAlias = AsyncGenerator[list[Event], None]
 
 _encoder = json.Encoder()
 _logger = get_logger(__name__)
@@ -74,12 +75,12 @@ class Answer:
         """The number of the newest event; 0 before the first."""
         return self._dropped + len(self._events)
 
-    async def make(self, events: AsyncIterator[Event], *, before_end: Callable[[], object]) -> None:
+    async def make(self, batches: Batches, *, before_end: Callable[[], object]) -> None:
         """Read the answer to its end, store it, and only then say that it is over.
 
         `before_end` is called when it is stored: whoever reads the last event may ask the next question at once.
         """
-        ending = await self._read(events)
+        ending = await self._read(batches)
         record = structs.replace(
             self.message,
             content=ending.content,
@@ -97,9 +98,10 @@ class Answer:
         before_end()
         self._conclude(ending)
 
-    def abandon(self) -> None:
-        """End it for its readers where making it broke off; the row is left for `recover`."""
+    def abandon(self, error: ParleyError | None = None) -> None:
+        """End it for its readers where it could not begin, or making it broke off; a row of it is left for `recover`."""
         if not self.over.done():
+            self.error = error
             self._conclude(cut_ending("interrupted", self._fold, None))
 
     def _conclude(self, ending: Ending) -> None:
@@ -168,13 +170,13 @@ class Answer:
         finally:
             self._leave()
 
-    async def _read(self, events: AsyncIterator[Event]) -> Ending:
+    async def _read(self, batches: Batches) -> Ending:
         started_at = now_ms()
         if self._stop is not None:
             return cut_ending(self._stop, self._fold, started_at)
         self._reading = asyncio.current_task()
         try:
-            reply = await self._take_all(events)
+            reply = await self._take_all(batches)
         except ParleyError as error:
             return failed_ending(error, self._fold, started_at)
         except asyncio.CancelledError:
@@ -186,16 +188,17 @@ class Answer:
             self._reading = None
         return finished_ending(reply, started_at)
 
-    async def _take_all(self, events: AsyncIterator[Event]) -> ChatResponse:
-        async with aclosing(cast("AsyncGenerator[Event, None]", events)) as stream:
-            async for event in stream:
-                if isinstance(event, ResponseFinished):
-                    for numbered in self._translation.unfinished_calls(event.response):
+    async def _take_all(self, batches: Batches) -> ChatResponse:
+        async with aclosing(batches) as stream:
+            async for batch in stream:
+                for event in batch:
+                    if isinstance(event, ResponseFinished):
+                        for numbered in self._translation.unfinished_calls(event.response):
+                            self._emit(numbered)
+                        return event.response
+                    numbered = self._translation.translate(event)
+                    if numbered is not None:
                         self._emit(numbered)
-                    return event.response
-                numbered = self._translation.translate(event)
-                if numbered is not None:
-                    self._emit(numbered)
         raise ProtocolError("the stream ended without its end")
 
     def _emit(self, numbered: Numbered) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TypedDict, Unpack
 
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 from parley.contract.errors import ErrorCode, InvalidRequestError
 from parley.contract.messages import Part, TextPart
@@ -93,12 +93,12 @@ class Chat:
         session, path = await self._messages.context(principal.user_id, session_id)
         if key is not None and (known := await self._known(session_id, key, body_hash)) is not None:
             return known
-        self._refuse_second(session_id)
         content = await self._content(principal.user_id, text, attachments)
         question = _question(session, session.shown_leaf_id, content)
         turn = _Turn(session=session, path=path, question=question, new=True, provider=options.get("provider"))
         generation = _generation(session, body_hash=body_hash, key=key)
         try:
+            self._refuse_second(session_id)
             return await self._begin(turn, generation, on_disconnect=options.get("on_disconnect", "continue"))
         except (AlreadyExistsError, ConflictError):
             if key is not None and (known := await self._known(session_id, key, body_hash)) is not None:
@@ -178,12 +178,13 @@ class Chat:
         session, question = turn.session, turn.question
         client = self._client()
         target = turn.provider or (f"{session.provider}/{session.model}" if session.model else session.provider)
-        provider, model = client.resolve(target)
+        provider, model = client.provider_for(target)
         prompt, earlier = sent_context(session, turn.path)
         messages = await sent_messages([*earlier, question], self._attachments, user_id=session.user_id)
-        options = SessionSettings.read(session.settings).options()
-        events = client.stream(target, messages, system_prompt=prompt, options=options)
-        check_sendable(client, target, ChatRequest(messages=messages, system_prompt=prompt, options=options))
+        options = structs.replace(SessionSettings.read(session.settings).options(), model=model or None)
+        request = ChatRequest(messages=messages, system_prompt=prompt, options=options)
+        batches = client.stream_batches(provider, request)
+        check_sendable(provider, request)
         message = MessageRecord(
             id=generation.message_id,
             session_id=session.id,
@@ -191,7 +192,7 @@ class Chat:
             role="assistant",
             content="",
             created_at=generation.created_at,
-            provider=provider,
+            provider=provider.name,
             model=model,
         )
         answer = Answer(generation, message, question=question, on_disconnect=on_disconnect, log=self._stored)
@@ -201,7 +202,7 @@ class Chat:
             generation=generation,
             title=session.title or title_of(question.text),
         )
-        await self._generations.begin(answer, beginning, events=events)
+        await self._generations.begin(answer, beginning, batches=batches)
         return Generation(message, question, answer=answer, resumed=False)
 
     async def _known(self, session_id: str, key: str, body_hash: str) -> Generation | None:

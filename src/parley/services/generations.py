@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from msgspec import structs
 
-from parley.contract.errors import QueueFullError
-from parley.contract.events import Event
-from parley.services.answers import Answer, Stop
+from parley.contract.errors import ParleyError, QueueFullError
+from parley.services.answers import Answer, Batches, Stop
 from parley.services.endings import cut_ending, last_event, raised_error
 from parley.services.errors import ConflictError, NotFoundError, StorageUnavailableError
 from parley.services.events import Frame, SnapshotEvent, shown_parts, text_of
@@ -79,7 +78,7 @@ class Generations:
         """The answer that is being made in a session."""
         return self._live.get(session_id)
 
-    async def begin(self, answer: Answer, beginning: Beginning, *, events: AsyncIterator[Event]) -> None:
+    async def begin(self, answer: Answer, beginning: Beginning, *, batches: Batches) -> None:
         """Store the question, then let the provider be called. Raises ConflictError, QueueFullError, StorageUnavailableError."""
         session_id = answer.message.session_id
         if self._draining:
@@ -89,10 +88,11 @@ class Generations:
         self._live[session_id] = answer
         try:
             await self._stored.begin(beginning)
-        except BaseException:
+        except BaseException as error:
             del self._live[session_id]
+            answer.abandon(error if isinstance(error, ParleyError) else None)
             raise
-        task = asyncio.get_running_loop().create_task(self._make(answer, events))
+        task = asyncio.get_running_loop().create_task(self._make(answer, batches))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -145,9 +145,9 @@ class Generations:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _make(self, answer: Answer, events: AsyncIterator[Event]) -> None:
+    async def _make(self, answer: Answer, batches: Batches) -> None:
         try:
-            await answer.make(events, before_end=lambda: self._live.pop(answer.message.session_id))
+            await answer.make(batches, before_end=lambda: self._live.pop(answer.message.session_id))
         finally:
             self._live.pop(answer.message.session_id, None)
             answer.abandon()

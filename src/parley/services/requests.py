@@ -11,8 +11,8 @@ from msgspec import structs
 from parley.contract.capabilities import Capabilities
 from parley.contract.messages import FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall
 from parley.contract.request import ChatRequest
-from parley.dispatch.client import Client
 from parley.guard.features import check_extra, fit_request, missing_features
+from parley.guard.guarded import GuardedProvider
 from parley.services.errors import NotFoundError
 from parley.services.events import ATTACHMENT_SCHEME
 from parley.storage.attachments import AttachmentRecord, Attachments
@@ -56,14 +56,11 @@ async def sent_messages(records: Iterable[MessageRecord], attachments: Attachmen
     return messages
 
 
-def check_sendable(client: Client, target: str, request: ChatRequest) -> None:
-    """Refuse what the provider is known not to do with a valid request, before anything is stored. Raises CallerError."""
-    name, model = client.resolve(target)
-    provider = client.registry.get(name)
-    own = next((listed.capabilities for listed in provider.models if listed.id == model), Capabilities())
-    named = structs.replace(request, options=structs.replace(request.options, model=model or None))
-    fit_request(named, missing_features(own.over(provider.capabilities)), provider=name)
-    check_extra(request.options.extra, provider.extra_options, provider=name)
+def check_sendable(provider: GuardedProvider, request: ChatRequest) -> None:
+    """Refuse a valid request that the provider would refuse before it sends anything. Raises CallerError."""
+    own = next((model.capabilities for model in provider.models if model.id == request.options.model), Capabilities())
+    fit_request(request, missing_features(own.over(provider.capabilities)), provider=provider.name)
+    check_extra(request.options.extra, provider.extra_options, provider=provider.name)
 
 
 async def _sent_part(part: Part, attachments: Attachments, user_id: str) -> Part:
