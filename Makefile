@@ -22,11 +22,13 @@ $(READY): pyproject.toml uv.lock $(filter-out $(shell command -v uv 2>/dev/null)
 	@UV_PYTHON=$${UV_PYTHON:-$(PYTHON)} UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-true} $(UV) sync --quiet --frozen --all-extras
 	@touch $(READY)
 
-run: $(READY) ## talk to a model in this terminal (offline demo until you set a key)
-	@$(BIN)/parley chat
+run: $(READY) ## serve Parley at http://127.0.0.1:4000 (offline demo until you set a key)
+	@$(BIN)/python build_page.py
+	@PARLEY_ENV=$${PARLEY_ENV:-development} $(BIN)/parley serve
 
-dev: $(READY) ## the same, with every provider's traffic logged (scrubbed)
-	@LOG_LEVEL=debug $(BIN)/parley chat
+dev: $(READY) ## the same, with every provider's traffic logged (scrubbed) and provider files reloaded
+	@$(BIN)/python build_page.py
+	@LOG_LEVEL=debug PARLEY_ENV=$${PARLEY_ENV:-development} $(BIN)/parley serve --dev
 
 test: $(READY) ## all tests; no key, no service, no network needed
 	@$(BIN)/pytest
