@@ -192,7 +192,7 @@ class Accounts:
         Raises InvalidRequestError for a new password that cannot be, and where the old one is wrong (not a sign-out); LimitExceededError.
         """
         problems = Problems()
-        problems.text("oldPassword", old, max_characters=MAX_CHARACTERS, min_characters=1)
+        problems.text("currentPassword", old, max_characters=MAX_CHARACTERS, min_characters=1)
         if problem := password_problem(new):
             problems.add("newPassword", problem)
         problems.refuse()
@@ -200,7 +200,7 @@ class Accounts:
         user = await self._users.get(principal.user_id)
         if not await self._passwords.verify(user.password_hash, old):
             message = "is not the password of this account"
-            raise InvalidRequestError(f"oldPassword {message}", fields=[FieldProblem(path="oldPassword", message=message)])
+            raise InvalidRequestError(f"currentPassword {message}", fields=[FieldProblem(path="currentPassword", message=message)])
         self._guesses_at_account.forgive(principal.user_id)
         now = now_ms()
         await self._users.update(user.id, {"password_hash": await self._passwords.hash(new), "tokens_valid_from": now})

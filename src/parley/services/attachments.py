@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import re
 import unicodedata
@@ -11,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from parley.contract.errors import FieldProblem, InvalidRequestError, LimitExceededError
-from parley.contract.messages import ImagePart, Part, TextPart
 from parley.services.errors import BodyTooLargeError
 from parley.services.principals import Principal
 from parley.services.profiles import MAX_ATTACHMENT_BYTES
@@ -21,7 +19,6 @@ from parley.storage.database import Database
 from parley.storage.ids import new_id, now_ms
 
 MAX_BYTES: Final = 20 * 1024 * 1024
-MAX_PER_MESSAGE: Final = 20
 MAX_NAME_CHARACTERS: Final = 200
 TEXT: Final = "text/plain"
 INLINE: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -70,10 +67,6 @@ class Attachments:
         await self._stored.add(record, data)
         return record
 
-    async def get(self, principal: Principal, attachment_id: str) -> AttachmentRecord:
-        """What is known of an attachment. Raises NotFoundError."""
-        return await self._stored.get(principal.user_id, attachment_id)
-
     async def read(self, principal: Principal, attachment_id: str) -> tuple[AttachmentRecord, bytes]:
         """An attachment with its bytes. Raises NotFoundError."""
         record = await self._stored.get(principal.user_id, attachment_id)
@@ -86,16 +79,6 @@ class Attachments:
     async def remove(self, principal: Principal, attachment_id: str) -> None:
         """Forget an attachment. Raises NotFoundError."""
         await self._stored.remove(principal.user_id, attachment_id)
-
-    async def parts(self, principal: Principal, attachment_ids: Sequence[str]) -> list[Part]:
-        """Attachments as a model is given them: images as such, text as text under its name.
-
-        Raises NotFoundError where one is missing or another user's, InvalidRequestError for too many.
-        """
-        if len(attachment_ids) > MAX_PER_MESSAGE:
-            message = f"holds more than {MAX_PER_MESSAGE}; send fewer"
-            raise InvalidRequestError(f"attachments {message}", fields=[FieldProblem(path="attachments", message=message)])
-        return [_part(*await self.read(principal, attachment_id)) for attachment_id in attachment_ids]
 
 
 def sniffed(data: bytes) -> str | None:
@@ -119,11 +102,3 @@ def safe_name(name: str) -> str:
 
 def _examined(data: bytes) -> tuple[str | None, str]:
     return sniffed(data), hashlib.sha256(data).hexdigest()
-
-
-def _part(record: AttachmentRecord, data: bytes) -> Part:
-    if record.media_type in INLINE:
-        return ImagePart(media_type=record.media_type, data=base64.b64encode(data).decode("ascii"))
-    text = data.decode("utf-8-sig")
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return TextPart(text=f"{record.name}:\n{fence}\n{text}\n{fence}")

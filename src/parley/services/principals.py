@@ -6,8 +6,6 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from parley.services.errors import ForbiddenError
-
 Role: TypeAlias = Literal["user", "admin"]
 Scope: TypeAlias = Literal["chat", "v1", "read", "admin"]
 
@@ -25,13 +23,3 @@ class Principal(Struct, frozen=True, kw_only=True):
     scopes: frozenset[str]
     kind: Literal["jwt", "key"]
     token_id: str
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether the administrator's routes are open: by role, and by scope."""
-        return self.role == "admin" and "admin" in self.scopes
-
-    def require(self, scope: Scope) -> None:
-        """Raise ForbiddenError unless the token carries this scope."""
-        if scope not in self.scopes:
-            raise ForbiddenError(f'this API key does not carry the scope "{scope}"; make a key that does')

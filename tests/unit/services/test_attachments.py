@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import base64
-
 import pytest
 
 from parley.contract.errors import InvalidRequestError, LimitExceededError
-from parley.contract.messages import ImagePart, TextPart
 from parley.services import attachments as module
 from parley.services.attachments import INLINE, MAX_BYTES, Attachments, safe_name, sniffed
 from parley.services.errors import BodyTooLargeError, NotFoundError
@@ -82,13 +79,11 @@ async def test_an_svg_is_text_and_never_shown_in_place(attachments: Attachments,
 
 async def test_another_users_attachment_is_not_there(attachments: Attachments, admin: Principal, user: Principal) -> None:
     record = await attachments.add(user, name="a.txt", data=b"mine")
-    for use in (attachments.get, attachments.read, attachments.remove):
+    for use in (attachments.read, attachments.remove):
         with pytest.raises(NotFoundError):
             await use(admin, record.id)
-    with pytest.raises(NotFoundError):
-        await attachments.parts(admin, [record.id])
     assert await attachments.list(admin) == []
-    assert (await attachments.get(user, record.id)).name == "a.txt"
+    assert (await attachments.read(user, record.id))[0].name == "a.txt"
 
 
 @pytest.mark.parametrize("attachment_id", ["", "../../data/jwt-secret", "' OR 1=1 --", "x" * 10_000])
@@ -101,7 +96,7 @@ async def test_it_can_be_removed(attachments: Attachments, user: Principal) -> N
     record = await attachments.add(user, name="a.txt", data=b"mine")
     await attachments.remove(user, record.id)
     with pytest.raises(NotFoundError):
-        await attachments.get(user, record.id)
+        await attachments.read(user, record.id)
 
 
 async def test_one_byte_too_many_and_what_is_no_image_nor_text_are_refused(attachments: Attachments, user: Principal) -> None:
@@ -117,17 +112,3 @@ async def test_all_together_stay_within_the_quota(attachments: Attachments, user
     await attachments.add(user, name="a.txt", data=b"12345")
     with pytest.raises(LimitExceededError):
         await attachments.add(user, name="b.txt", data=b"123456")
-
-
-async def test_a_model_is_given_images_as_images_and_text_under_its_name(attachments: Attachments, user: Principal) -> None:
-    image = await attachments.add(user, name="a.png", data=PNG)
-    text = await attachments.add(user, name="notes.md", data=b"\xef\xbb\xbfuse ``` here")
-    first, second = await attachments.parts(user, [image.id, text.id])
-    assert first == ImagePart(media_type="image/png", data=base64.b64encode(PNG).decode())
-    assert second == TextPart(text="notes.md:\n````\nuse ``` here\n````")
-
-
-async def test_a_message_has_a_bounded_number_of_them(attachments: Attachments, user: Principal) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        await attachments.parts(user, ["x"] * 21)
-    assert [field.path for field in caught.value.fields] == ["attachments"]
