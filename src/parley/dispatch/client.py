@@ -10,7 +10,14 @@ from weakref import WeakSet
 
 from msgspec import structs
 
-from parley.contract.errors import CallerError, ConfigurationError, FieldProblem, ParleyError, UnsupportedFeatureError
+from parley.contract.errors import (
+    CallerError,
+    ConfigurationError,
+    FieldProblem,
+    InvalidRequestError,
+    ParleyError,
+    UnsupportedFeatureError,
+)
 from parley.contract.events import Event
 from parley.contract.messages import Message
 from parley.contract.options import Options
@@ -19,6 +26,7 @@ from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.dispatch.resolution import resolve_model
 from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.preflight import read_request
+from parley.guard.suggestions import did_you_mean
 from parley.registry.description import ProviderDescription
 from parley.registry.loading import Registry
 
@@ -110,7 +118,11 @@ class Client:
         options: Options | Mapping[str, Any] | None = None,
         **callbacks: Unpack[Callbacks],
     ) -> ChatResponse:
-        """One whole answer. With callbacks it is streamed to them, else asked for in one piece."""
+        """One whole answer. With callbacks it is streamed to them, else asked for in one piece.
+
+        What a callback raises is raised as it is, and ends the call.
+        """
+        _refuse_unknown(callbacks, Callbacks, method="chat")
         provider, asked = self._target(model, options)
         conversation = cast("Any", _conversation(messages))
         self._waiting += 1
@@ -133,6 +145,7 @@ class Client:
         **fields: Unpack[RequestFields],
     ) -> AsyncIterator[Event]:
         """The answer as events, the last of them ResponseFinished with the whole reply. Leaving the iterator ends the request."""
+        _refuse_unknown(fields, RequestFields, method="stream")
         provider, asked = self._target(model, options)
         request = read_request(_conversation(messages), system_prompt=system_prompt, options=asked)
         stream = provider.stream(structs.replace(request, **fields) if fields else request)
@@ -194,6 +207,16 @@ class Client:
         except CallerError as error:
             problem = FieldProblem(path=chosen.variable, message=error.message)
             raise ConfigurationError(f"{chosen.variable}: {error.message}", fields=[problem]) from error
+
+
+def _refuse_unknown(given: Mapping[str, object], known: type, *, method: str) -> None:
+    """An argument that the method does not have, told with the place where it belongs."""
+    for name in given:
+        if name not in known.__annotations__:
+            in_options = f'; write options={{"{name}": …}}'
+            hint = in_options if name in Options.__struct_fields__ else f".{did_you_mean(name, known.__annotations__)}"
+            problem = f"is no argument of {method}{hint}"
+            raise InvalidRequestError(f"{name}: {problem}", fields=[FieldProblem(path=name, message=problem)])
 
 
 def _conversation(messages: Messages) -> Sequence[Message | Mapping[str, Any]]:

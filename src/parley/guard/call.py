@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from parley.contract.errors import ParleyError, Phase, ProtocolError, ProviderTimeoutError
+from parley.contract.errors import ParleyError, Phase, ProtocolError, ProviderTimeoutError, StreamTruncatedError
 from parley.contract.events import Event, ResponseFinished, WarningRaised
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, FinishReason, ResponseWarning
@@ -201,9 +201,9 @@ class Call:
         limits, whole = self._plan.limits, self._plan.way.whole
         phase: Phase = "complete" if whole else "streaming" if self._fold.content else "first_token"
         problem = {
-            "first_token": f"sent nothing within {limits.first_token:g} seconds",
-            "idle": f"sent nothing more for {limits.idle:g} seconds",
-            "total": f"did not finish within {limits.total:g} seconds",
+            "first_token": f"sent nothing within {limits.first_token:g} s",
+            "idle": f"sent nothing more for {limits.idle:g} s",
+            "total": f"did not finish within {limits.total:g} s",
         }[timer]
         self._fail(ProviderTimeoutError(f"{self._surroundings.provider} {problem}", phase=phase))
         self._over = True
@@ -225,6 +225,8 @@ class Call:
         fold, conduct = self._fold, self._surroundings.conduct
         finished = fold.finished
         if finished is None:
+            if fold.has_open_call:
+                raise StreamTruncatedError(f"{self._surroundings.provider} stopped in the middle of a tool call")
             finished = ChatResponse(finish_reason=self._implied_reason())
         else:
             self._complete_from(finished)

@@ -15,11 +15,28 @@ def adopt(error: BaseException, *, provider: str, model: str) -> ParleyError:
         foreign = ProtocolError(f"{provider} failed with {type(error).__name__}: {_words(error)}")
         foreign.__cause__ = error
         error = foreign
+    _scrub_chain(error)
     error.provider = error.provider or provider or None
     error.model = error.model or model or None
     # Scrubbed before the final cut, lest half a secret be left at its end.
     reword(error, scrub(error.message[: 4 * MAX_MESSAGE_CHARACTERS])[:MAX_MESSAGE_CHARACTERS])
     return error
+
+
+def _scrub_chain(error: BaseException) -> None:
+    """Take secrets out of what lies behind an error: its causes and contexts are shown with it in a traceback."""
+    waiting: list[BaseException | None] = [error.__cause__, error.__context__]
+    seen = {id(error), id(None)}
+    while waiting:
+        behind = waiting.pop()
+        if behind is None or id(behind) in seen:
+            continue
+        seen.add(id(behind))
+        waiting += [behind.__cause__, behind.__context__, *getattr(behind, "exceptions", ())]
+        behind.args = tuple(scrub(value) if isinstance(value, str) else value for value in behind.args)
+        for name, value in vars(behind).items():
+            if isinstance(value, str):
+                vars(behind)[name] = scrub(value)
 
 
 def reword(error: ParleyError, message: str) -> None:

@@ -127,6 +127,11 @@ class Fold:
                     self._parts[call.position] = call.finish()
         return [part for part in self._parts if part is not None]
 
+    @property
+    def has_open_call(self) -> bool:
+        """Whether a tool call has begun whose end has not come."""
+        return any(self._parts[call.position] is None for call in self._calls.values())
+
     def output(self, *, aborted: bool) -> str:
         """All that was written, as one text to count, half a tool call included."""
         texts = countable_text(self.parts(aborted=aborted)) + (self.refusal or "")

@@ -57,11 +57,18 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
 }
 _NOT_JSON = (bytes, bytearray, memoryview, datetime.datetime, datetime.date, datetime.time, datetime.timedelta, uuid.UUID, decimal.Decimal)
 _AT = re.compile(r"^(?P<text>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
+# Shapes that many programs already have, and how the same is written here.
+_OF_MESSAGES = {
+    "tool_calls": ' A tool call is a part: "content": [{"type": "tool_call", "id": …, "name": …, "arguments": "{…}"}].',
+    "tool_call_id": ' A tool\'s result is a part: "content": [{"type": "tool_result", "tool_call_id": …, "content": …}].',
+}
+_OF_TOOLS = ' A tool is {"name": …, "description": …, "parameters": …}, with no "function" around it.'
 _FIELD = re.compile(r"^Object (?P<problem>contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
 _WORDS = {
     "`array`": "a list",
     "`object`": "a dict",
     "array`": "list`",
+    "`str | list`": "text or a list",
     "`null`": "None",
     " | null`": "`",
     "`bytes`": "something that JSON does not know",
@@ -115,10 +122,20 @@ def _explain(message: str) -> NoReturn:
     for word, plain in _WORDS.items():
         text = text.replace(word, plain)
     text = text[:1].lower() + text[1:].replace("`", "")
+    if path.endswith("].content") and text.endswith("got None"):
+        text += f"; without text give a list of parts.{_OF_MESSAGES['tool_calls']}"
     choices = _CHOICES.get(path.rpartition(".")[2])
     if choices and text.startswith("invalid"):
         text = f"{text}; use one of {', '.join(choices)}"
     invalid(path or "request", text)
+
+
+def _foreign_shape(path: str, name: str) -> str:
+    """How Parley writes what another vendor's shape has there."""
+    place = re.sub(r"\[[^]]*\]", "", path)
+    if place.startswith("messages.") and place.count(".") == 1:
+        return _OF_MESSAGES.get(name, "")
+    return _OF_TOOLS if place in {"options.tools.type", "options.tools.function"} else ""
 
 
 def _fields_at(path: str) -> Iterable[str]:
@@ -128,7 +145,7 @@ def _fields_at(path: str) -> Iterable[str]:
 
 def _unknown(path: str, name: str, known: Iterable[str]) -> NoReturn:
     known = list(known)
-    suggestion = did_you_mean(name, known) or f" Known are {', '.join(known)}."
+    suggestion = _foreign_shape(path, name) or did_you_mean(name, known) or f" Known are {', '.join(known)}."
     invalid(path, f"unknown field.{suggestion}")
 
 

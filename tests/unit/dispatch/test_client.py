@@ -136,3 +136,14 @@ async def test_a_client_is_idle_once_its_streams_have_ended_or_were_left(client:
     await left.aclose()  # type: ignore[attr-defined]
     assert client.idle
     await client.aclose()
+
+
+async def test_an_option_beside_the_options_is_told_where_it_belongs(client: Client) -> None:
+    calls: Any = client
+    async with client:
+        with pytest.raises(InvalidRequestError, match=r'temperature: is no argument of chat; write options=\{"temperature": …\}'):
+            await calls.chat("echo", "hi", temperature=1)
+        with pytest.raises(InvalidRequestError, match=r'on_tokens: is no argument of chat\. Did you mean "on_token"\?'):
+            await calls.chat("echo", "hi", on_tokens=print)
+        with pytest.raises(InvalidRequestError, match=r"max_tokens: is no argument of stream"):
+            calls.stream("echo", "hi", max_tokens=1)

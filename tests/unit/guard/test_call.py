@@ -102,7 +102,7 @@ async def test_the_first_token_has_its_limit(clock: Any, attributes: dict[str, A
     assert not task.done()
     await clock.advance(0.1)
     error = await timed_out(task)
-    assert error.message == f"fed sent nothing within {seconds} seconds"
+    assert error.message == f"fed sent nothing within {seconds} s"
     assert (error.phase, error.provider, error.partial) == ("first_token", "fed", None)
     assert subject.closed
 
@@ -119,7 +119,7 @@ async def test_only_content_restarts_the_idle_limit(clock: Any) -> None:
     assert not task.done()
     await clock.advance(0.1)
     error = await timed_out(task)
-    assert error.message == "fed sent nothing more for 60 seconds"
+    assert error.message == "fed sent nothing more for 60 s"
     assert error.phase == "streaming"
     assert error.partial is not None
     assert (error.partial.text, error.partial.finish_reason) == ("ab", "interrupted")
@@ -141,7 +141,7 @@ async def test_a_stream_that_never_ends_has_a_total(clock: Any) -> None:
     for _ in range(10):
         subject.queue.put_nowait(TextDelta("a"))
         await clock.advance(10)
-    assert (await timed_out(task)).message == "fed did not finish within 100 seconds"
+    assert (await timed_out(task)).message == "fed did not finish within 100 s"
 
 
 async def test_a_complete_call_has_only_its_total(clock: Any) -> None:
@@ -150,7 +150,7 @@ async def test_a_complete_call_has_only_its_total(clock: Any) -> None:
     assert not task.done()
     await clock.advance(1)
     error = await timed_out(task)
-    assert (error.message, error.phase) == ("whole did not finish within 900 seconds", "complete")
+    assert (error.message, error.phase) == ("whole did not finish within 900 s", "complete")
 
 
 async def test_one_alarm_per_stream_and_none_after_it(clock: Any) -> None:

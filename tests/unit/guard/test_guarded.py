@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -34,7 +35,9 @@ from parley.contract.events import (
     ResponseFinished,
     ResponseStarted,
     TextDelta,
+    ToolCallDelta,
     ToolCallEnded,
+    ToolCallStarted,
     UsageReported,
     WarningRaised,
 )
@@ -572,7 +575,7 @@ async def test_a_test_that_raises_or_hangs_is_a_failed_test(clock: Any) -> None:
             return await asyncio.Event().wait()  # pyright: ignore
 
     task = asyncio.ensure_future(guard(Hangs(), clock=clock).test_connection())
-    assert "did not finish within 30 seconds" in (await finished(task, clock)).error
+    assert "did not finish within 30 s" in (await finished(task, clock)).error
 
 
 async def test_absent_methods_say_so() -> None:
@@ -668,3 +671,38 @@ async def test_a_refused_request_says_whom_it_was_meant_for() -> None:
     with pytest.raises(UnsupportedFeatureError, match="scripted/m1 does not support") as refused:
         await provider.generate_response(messages=[{"role": "user", "content": "x"}], options=tools)
     assert refused.value.model == "m1"
+
+
+async def test_no_key_is_left_in_what_lies_behind_an_error() -> None:
+    class Vendor(Exception):
+        def __init__(self, message: str) -> None:
+            super().__init__(message)
+            self.message = message
+
+        def __str__(self) -> str:
+            return self.message
+
+    class Leaking(Provider):
+        name = "leaking"
+
+        async def generate(self, request: ChatRequest) -> str:
+            try:
+                raise KeyError("sk-0123456789abcdef0123")
+            except KeyError as error:
+                raise Vendor("401 for sk-0123456789abcdef0123") from error
+
+    with pytest.raises(ProtocolError) as caught:
+        await guard(Leaking()).generate(HELLO)
+    assert isinstance(caught.value.__cause__, Vendor)
+    assert isinstance(caught.value.__cause__.__cause__, KeyError)
+    assert str(caught.value.__cause__) == "401 for ***"
+    shown = [line for line in traceback.format_exception(caught.value) if "raise " not in line]
+    assert "0123456789abcdef" not in "".join(shown)
+
+
+async def test_a_stream_that_stops_within_a_tool_call_was_cut() -> None:
+    started = [ToolCallStarted(index=0, id="c1", name="weather"), ToolCallDelta(index=0, arguments='{"city"')]
+    with pytest.raises(StreamTruncatedError, match="in the middle of a tool call") as caught:
+        await guard(Scripted(["Let me see. ", *started])).generate(HELLO)
+    assert caught.value.partial is not None
+    assert (caught.value.partial.text, caught.value.partial.tool_calls) == ("Let me see. ", [])

@@ -52,6 +52,13 @@ def refused(**arguments: Any) -> InvalidRequestError:
         ([{"role": "user", "content": ""}], "messages[0].content", "is empty"),
         ([{"role": "user", "content": []}], "messages[0].content", "is empty"),
         ([{"role": "user", "content": HALF}], "messages[0].content", "surrogate"),
+        (
+            [{"role": "assistant", "content": None, "tool_calls": []}],
+            "messages[0].content",
+            'A tool call is a part: "content": [{"type": "tool_call"',
+        ),
+        ([{"role": "assistant", "content": "x", "tool_calls": []}], "messages[0].tool_calls", "A tool call is a part"),
+        ([{"role": "tool", "content": "x", "tool_call_id": "1"}], "messages[0].tool_call_id", "A tool's result is a part"),
         ([{"role": "user", "content": "x", "contents": "y"}], "messages[0].contents", 'Did you mean "content"?'),
         ([Message(role="bot", content="x")], "messages[0].role", "use one of"),  # pyright: ignore
         ([Message(role="user", content=7)], "messages[0].content", "got int"),  # pyright: ignore
@@ -242,3 +249,8 @@ def test_whatever_comes_is_a_request_or_a_named_problem(messages: Any, options: 
     except InvalidRequestError as error:
         problem = error
     assert problem is None or problem.fields[0].path
+
+
+def test_a_tool_in_anothers_shape_is_told_how_it_is_written_here() -> None:
+    error = refused(options={"tools": [{"type": "function", "function": {"name": "weather"}}]})
+    assert error.message.startswith('options.tools[0].type: unknown field. A tool is {"name": …, "description": …, "parameters": …}')
