@@ -44,7 +44,11 @@ def build_app(settings: Settings, services: Services) -> Litestar:
     """The application over open services."""
     metrics = Metrics()
     routes = route_table(settings, services, metrics=metrics)
-    handlers = Handlers(authenticate=services.accounts.authenticate, metrics_token=settings.metrics_token)
+    handlers = Handlers(
+        authenticate=services.accounts.authenticate,
+        confirm=services.accounts.authentication.confirm,
+        metrics_token=settings.metrics_token,
+    )
     app = Litestar(
         [handlers.handler(route) for route in routes],
         exception_handlers={Exception: handle_exception},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from hmac import compare_digest
 from types import UnionType
-from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Protocol, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from litestar import Request, Response
@@ -20,13 +21,23 @@ from parley.server.bodies import read_json, read_query
 from parley.server.boundary import is_loopback, request_id_of
 from parley.server.errors import as_parley_error, log_unexpected
 from parley.server.policy import Policy, Route, authorise
+from parley.server.sse import EventStream
 from parley.server.twins import camel, to_camel
 from parley.services.errors import NotFoundError, UnauthenticatedError
 from parley.services.principals import Principal
+from parley.storage.ids import now_ms
 
 PATH_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 AnyRequest = Request[Any, Any, Any]
+
+
+class Confirm(Protocol):
+    """Raises UnauthenticatedError where a principal proven at that time counts no longer."""
+
+    def __call__(self, principal: Principal, /, *, since_ms: int) -> Awaitable[None]:
+        """Look it up."""
+        ...
 
 
 class Signature(Struct, frozen=True, kw_only=True):
@@ -62,10 +73,15 @@ def _structs(reply: Any) -> tuple[type[Struct], ...]:
 
 
 class Handlers:
-    """Turns routes into handlers. `authenticate` knows whose a token is; `metrics_token` opens the operator's routes from afar."""
+    """Turns routes into handlers.
 
-    def __init__(self, *, authenticate: Callable[[str], Awaitable[Principal]], metrics_token: str) -> None:
+    `authenticate` knows whose a token is, `confirm` whether what was proven at a time (ms) still counts; `metrics_token` opens the
+    operator's routes from afar.
+    """
+
+    def __init__(self, *, authenticate: Callable[[str], Awaitable[Principal]], confirm: Confirm, metrics_token: str) -> None:
         self._authenticate = authenticate
+        self._confirm = confirm
         self._metrics_token = metrics_token
 
     def handler(self, route: Route) -> HTTPRouteHandler:
@@ -100,7 +116,10 @@ class Handlers:
                 arguments["query"] = read_query(dict(request.query_params.multi_items()), signature.query)
             if decoder is not None:
                 arguments["body"] = read_json(await _body(request) or substitute, decoder)
-            return _reply(await handler(**arguments), status)
+            reply = _reply(await handler(**arguments), status)
+            if isinstance(reply, EventStream) and principal is not None:
+                reply.confirm = partial(self._confirm, principal, since_ms=now_ms())
+            return reply
 
         return endpoint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -11,8 +11,11 @@ from litestar import Response
 from litestar.types import Receive, Scope, Send
 
 from parley.server.metrics import Metrics
+from parley.services.errors import StorageUnavailableError, UnauthenticatedError
 
 HEARTBEAT_SECONDS: Final = 15.0
+RECHECK_SECONDS: Final = 3.0
+"""How often a reader is asked whether the sign-in still counts: a stream must not outlive it by more than seconds."""
 _HEADERS: Final[dict[str, str]] = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store, no-transform",
@@ -39,6 +42,8 @@ class EventStream(Response[Any]):
         self._heartbeat = heartbeat
         self._metrics = metrics
         self._last_sent = 0.0
+        self._denied = False
+        self.confirm: Callable[[], Awaitable[None]] | None = None
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         """Litestar asks for an ASGI application; this is one."""
@@ -58,6 +63,8 @@ class EventStream(Response[Any]):
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+        if self._denied:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -71,17 +78,34 @@ class EventStream(Response[Any]):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _watch(self, receive: Receive, send: Send) -> None:
-        """Until the reader has gone; says now and then that we have not."""
+        """Until the reader has gone or may read no longer; says now and then that we are still there."""
         loop = asyncio.get_running_loop()
+        recheck_at = loop.time() + RECHECK_SECONDS
         while True:
             due = max(self._last_sent, loop.time() - self._heartbeat.seconds) + self._heartbeat.seconds
             try:
-                async with asyncio.timeout_at(due):
+                async with asyncio.timeout_at(min(due, recheck_at)):
                     message = await receive()
             except TimeoutError:
+                if loop.time() >= recheck_at:
+                    recheck_at = loop.time() + RECHECK_SECONDS
+                    self._denied = await self._is_denied()
+                    if self._denied:
+                        return
                 if loop.time() >= self._last_sent + self._heartbeat.seconds:
                     self._last_sent = loop.time()
                     await send({"type": "http.response.body", "body": self._heartbeat.frame, "more_body": True})
                 continue
             if message["type"] == "http.disconnect":
                 return
+
+    async def _is_denied(self) -> bool:
+        if self.confirm is None:
+            return False
+        try:
+            await self.confirm()
+        except UnauthenticatedError:
+            return True
+        except StorageUnavailableError:
+            return False  # nobody can say; an answer is not cut for that
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from parley.services.errors import StorageUnavailableError, UnauthenticatedError
@@ -51,6 +51,7 @@ class Authentication:
         self._now = now
         self._users: Recent[UserRecord] = Recent(users.find, now=now)
         self._keys: Recent[ApiKeyRecord] = Recent(keys.find_by_hash, now=now)
+        self._keys_of_user: Recent[Sequence[ApiKeyRecord]] = Recent(keys.list, now=now)
         self._read_tokens: dict[str, Claims] = {}
         self._revoked: dict[str, int] = {}
         self._revoked_read_at: float | None = None
@@ -83,7 +84,9 @@ class Authentication:
         if principal.kind == "jwt":
             if since_ms < user.tokens_valid_from or await self.is_revoked(principal.token_id):
                 raise UnauthenticatedError("this sign-in has ended; sign in again")
-        elif all(key.id != principal.token_id or _has_expired(key) for key in await self._keys_table.list(principal.user_id)):
+            return
+        keys = await self._keys_of_user.find(principal.user_id) or ()
+        if all(key.id != principal.token_id or _has_expired(key) for key in keys):
             raise UnauthenticatedError("this API key has expired or was removed")
 
     async def is_revoked(self, family: str) -> bool:
@@ -103,9 +106,10 @@ class Authentication:
         """The account has changed; what is remembered of it is not to be used."""
         self._users.forget(user_id)
 
-    def forget_key(self, key_hash: str) -> None:
-        """The key was removed."""
-        self._keys.forget(key_hash)
+    def forget_key(self, key: ApiKeyRecord) -> None:
+        """The key was made or removed."""
+        self._keys.forget(key.key_hash)
+        self._keys_of_user.forget(key.user_id)
 
     async def aclose(self) -> None:
         """Wait for the last notes of use."""

@@ -61,6 +61,7 @@ class ApiKeys:
             expires_at=expires_at_ms,
         )
         await self._stored.add(record)
+        self._authentication.forget_key(record)
         _logger.info("api key made", user=principal.user_id, key=record.id, scopes=",".join(wanted))
         return record, secret
 
@@ -73,7 +74,7 @@ class ApiKeys:
         found = next((key for key in await self._stored.list(principal.user_id) if key.id == key_id), None)
         await self._stored.remove(principal.user_id, key_id)
         if found is not None:
-            self._authentication.forget_key(found.key_hash)
+            self._authentication.forget_key(found)
         _logger.info("api key removed", user=principal.user_id, key=key_id)
 
 

@@ -18,6 +18,10 @@ from parley.services.principals import Principal
 SCRIPT = "export const answer = 42;\n" * 200
 
 
+async def everybody(_principal: Principal, *, since_ms: int) -> None:
+    pass
+
+
 async def nobody(_token: str) -> Principal:
     raise UnauthenticatedError("no")
 
@@ -32,7 +36,7 @@ def built(tmp_path: Path) -> Path:
 
 
 def client(directory: Path) -> TestClient[Litestar]:
-    handlers = Handlers(authenticate=nobody, metrics_token="")
+    handlers = Handlers(authenticate=nobody, confirm=everybody, metrics_token="")
     app = Litestar(
         [handlers.handler(route) for route in page_routes(Pages(directory))],
         openapi_config=None,

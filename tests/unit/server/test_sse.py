@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from parley.server import sse
 from parley.server.metrics import Metrics
 from parley.server.sse import EventStream, Heartbeat
+from parley.services.errors import StorageUnavailableError, UnauthenticatedError
 
 
 class Line:
@@ -84,6 +86,28 @@ async def test_a_silent_line_is_kept_open() -> None:
     line.gone.set()
     await task
     assert line.bodies[:3] == [b"one", b"beat\n\n", b"beat\n\n"]
+
+
+async def test_a_stream_ends_soon_after_the_sign_in_that_opened_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "RECHECK_SECONDS", 0.001)
+    answers = [None, StorageUnavailableError("away"), UnauthenticatedError("signed out")]
+
+    async def confirm() -> None:
+        if (answer := answers.pop(0)) is not None:
+            raise answer
+
+    async def frames() -> AsyncGenerator[bytes]:
+        yield b"one"
+        await asyncio.Event().wait()
+
+    line = Line()
+    stream = EventStream(frames(), heartbeat=Heartbeat(b"", 60), metrics=Metrics())
+    stream.confirm = confirm
+    async with asyncio.timeout(5):
+        await stream.to_asgi_response()({}, line.receive, line.send)
+    assert answers == []
+    assert line.bodies == [b"one", b""]
+    assert line.sent[-1]["more_body"] is False
 
 
 async def test_a_fault_of_ours_is_raised_for_the_log() -> None:
