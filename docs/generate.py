@@ -6,10 +6,12 @@ What is generated: the contract, the errors, the configuration of every provider
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib
 import inspect
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -52,10 +54,7 @@ GENERAL_VARIABLES = {
     "PARLEY_DEFAULT": "what answers where a request names no model: `provider/model`, or a provider",
     "PARLEY_PROVIDERS": "names, separated by commas, of OpenAI-compatible providers that are configured by variables alone",
     "PARLEY_PROVIDER_PATH": "folders with provider files, separated like PATH (default `./parley_providers`)",
-    "PARLEY_ENV": "`local` (default), `development` or `production`, which switches the demo off",
     "DEMO": "`on` allows the demo in production, `off` forbids it everywhere",
-    "LOG_LEVEL": "`debug` shows every provider's traffic, scrubbed; `info`, `warning` (default), `error`",
-    "LOG_CONTENT": "`on` lets prompts and answers into the debug log",
     "PARLEY_RECORDINGS": "folder of recorded exchanges for the tests",
 }
 
@@ -177,6 +176,7 @@ def errors_page() -> str:
 
 def configuration_page() -> str:
     """Every variable: the general ones, then each built-in provider's."""
+    from parley.config import describe
     from parley.registry.loading import Registry
 
     registry = Registry.from_environment(environ={}, directory="/nonexistent")
@@ -185,6 +185,8 @@ def configuration_page() -> str:
         "Argument, then environment, then `.env`, then `parley.toml`, then default. `parley doctor` shows which variable came from where.\n"
     )
     lines += ["| variable | what it does |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in GENERAL_VARIABLES.items())]
+    lines += ["\n## The server\n", "| variable | default | what it is |", "|---|---|---|"]
+    lines += [f"| `{known.variable}` | {known.default} | {known.help} |" for known in describe()]
     for description in registry.descriptions():
         lines.append(f"\n## {description.label} (`{description.name}`)\n\n{description.description}. {description.docs_url}\n")
         lines += ["| variable | default | what it is |", "|---|---|---|"]
@@ -234,6 +236,34 @@ def _written(parameter: Any) -> str:
     return names if parameter.is_flag or parameter.count else f"{names} {(parameter.metavar or parameter.type.name).upper()}"
 
 
+async def routes() -> list[Any]:
+    """The server's route table, from an application that stands in an empty directory."""
+    from parley.config import load_settings
+    from parley.server.app import route_table
+    from parley.server.composition import Services
+    from parley.server.metrics import Metrics
+
+    with tempfile.TemporaryDirectory() as directory:
+        settings = load_settings(environ={}, directory=Path(directory))
+        services = await Services.open(settings, None)
+        try:
+            return list(route_table(settings, services, metrics=Metrics()))
+        finally:
+            await services.aclose()
+
+
+def http_page() -> str:
+    """Every route with its policy."""
+    lines = [NOTE, "# HTTP\n", "A running server describes itself at `/api/v1/openapi.json`, with a page at `/api/v1/docs`.\n"]
+    lines += ["| route | what it does | who | API key scopes |", "|---|---|---|---|"]
+    for route in asyncio.run(routes()):
+        if route.documented:
+            who = "everybody" if "anonymous" in route.policy.principals else ", ".join(sorted(route.policy.principals))
+            scopes = ", ".join(sorted(route.policy.scopes))
+            lines.append(f"| {route.method} `{route.path}` | {route.summary} | {who} | {scopes} |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """All generated pages by file name."""
     opening = (
@@ -245,6 +275,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "configuration.md": configuration_page(),
         "command-line.md": command_line_page(),
+        "http.md": http_page(),
     }
 
 
