@@ -23,13 +23,16 @@ def providers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON
     from parley.registry.loading import Registry
 
     with problems_shown(as_json=as_json):
-        descriptions = Registry.from_environment().descriptions()
+        registry = Registry.from_environment()
+        descriptions = registry.descriptions()
         if as_json:
             from parley.cli.documents import print_json
 
             print_json([_document(description) for description in descriptions])
         else:
             _print_table(descriptions)
+        for problem in registry.problems():
+            typer.echo(f"! {problem.path}: {problem.message}", err=True)
 
 
 def _document(description: ProviderDescription) -> dict[str, object]:

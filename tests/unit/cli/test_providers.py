@@ -61,3 +61,9 @@ def test_a_local_server_is_listed_with_what_is_not_known_of_it() -> None:
 def test_into_a_file_no_line_ends_with_spaces() -> None:
     assert all(line == line.rstrip() for line in listed().splitlines())
     assert listed().splitlines()[0].split()[:2] == ["name", "status"]
+
+
+def test_what_is_wrong_with_the_configuration_is_told_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_PROVIDER_PATH", "/nowhere/at/all")
+    result = CliRunner().invoke(application(), ["providers"])
+    assert "! PARLEY_PROVIDER_PATH: names /nowhere/at/all, which is no folder" in result.stderr
