@@ -22,6 +22,7 @@ MAX_CHARACTERS = 1024
 _MEMORY_KIBIBYTES = 19 * 1024
 _PASSES = 2
 _LANES = 1
+_SCHEME = "$argon2id$"
 _MAX_THREADS = 4
 MAX_WAITING = 256
 
@@ -56,8 +57,10 @@ class Passwords:
         return await self._in_thread(self._hash, password)
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether this is the password. Without a stored hash it never is. Raises QueueFullError."""
-        return await self._in_thread(self._verify, password, stored or self._nobodys)
+        """Whether this is the password. Without a stored hash, or one of ours, it never is. Raises QueueFullError."""
+        if stored is None or not stored.startswith(_SCHEME):
+            stored = self._nobodys
+        return await self._in_thread(self._verify, password, stored)
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether the hash was made with other costs than today's."""
@@ -94,4 +97,4 @@ def _normal(password: str) -> bytes:
 def _nobodys_hash() -> str:
     """A well-formed hash that no password has: its digest is random."""
     salt, digest = (base64.b64encode(os.urandom(size)).decode("ascii").rstrip("=") for size in (16, 32))
-    return f"$argon2id$v=19$m={_MEMORY_KIBIBYTES},t={_PASSES},p={_LANES}${salt}${digest}"
+    return f"{_SCHEME}v=19$m={_MEMORY_KIBIBYTES},t={_PASSES},p={_LANES}${salt}${digest}"
