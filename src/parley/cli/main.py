@@ -42,7 +42,7 @@ def application() -> typer.Typer:
     """The commands, without what they need to run: that is imported when one of them starts."""
     import typer
 
-    from parley.cli import provider
+    from parley.cli import key, provider
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
@@ -59,5 +59,10 @@ def application() -> typer.Typer:
     group.command("test")(provider.test_connection)
     group.command("replay")(provider.replay)
     built.add_typer(group, name="provider")
+    keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keys for programs that call the server.")
+    # Without a callback, Typer takes a group's only command for the group itself.
+    keys.callback()(lambda: None)
+    keys.command("new")(key.new)
+    built.add_typer(keys, name="key")
     built.command()(doctor)
     return built

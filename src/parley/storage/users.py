@@ -30,17 +30,22 @@ class UserRecord(Struct, frozen=True, kw_only=True):
     updated_at: int = 0
 
 
+SERVICE_ROLE = "service"
+"""Of accounts that no person signs in to. They do not count where the first account is looked for."""
+
 CHANGEABLE = ("username", "email", "password_hash", "role", "is_active", "preferences", "tokens_valid_from")
 
 _ADD = insertion(users)
 _ADD_FIRST = insert(users).from_select(
     [column.name for column in users.columns],
-    select(*(bindparam(column.name, type_=column.type) for column in users.columns)).where(~select(literal(1)).select_from(users).exists()),
+    select(*(bindparam(column.name, type_=column.type) for column in users.columns)).where(
+        ~select(literal(1)).select_from(users).where(users.c.role != SERVICE_ROLE).exists()
+    ),
 )
 _BY_ID = select(users).where(users.c.id == value("id"))
 _BY_IDENTIFIER = select(users).where(or_(users.c.username_folded == value("folded"), users.c.email_folded == value("folded")))
 _ALL = select(users).order_by(users.c.id)
-_COUNT = select(func.count()).select_from(users)
+_COUNT = select(func.count()).select_from(users).where(users.c.role != SERVICE_ROLE)
 
 
 class Users:
@@ -68,7 +73,7 @@ class Users:
         return [user for row in await self._database.fetch(_ALL) if (user := _read(row)) is not None]
 
     async def count(self) -> int:
-        """How many users there are."""
+        """How many people have an account."""
         row = await self._database.fetch_one(_COUNT)
         return row[0] if row else 0
 
@@ -77,7 +82,7 @@ class Users:
         await self._database.writer.submit(_ADD, _written(user))
 
     async def add_first(self, user: UserRecord) -> bool:
-        """Store the user if there is none at all; False where somebody was faster."""
+        """Store the user if nobody has an account; False where somebody was faster."""
         return await self._database.writer.submit(_ADD_FIRST, _written(user)) == 1
 
     async def update(self, user_id: str, changes: Mapping[str, Any]) -> None:
