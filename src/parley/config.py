@@ -114,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         """The address people open, without a slash at its end."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property

@@ -26,7 +26,7 @@ def problems(directory: Path, **variables: str) -> dict[str, str]:
 
 def test_nothing_has_to_be_set_on_ones_own_machine(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert (settings.host, settings.port, settings.url) == ("127.0.0.1", 4000, "http://localhost:4000")
+    assert (settings.host, settings.port, settings.url) == ("127.0.0.1", 4000, "http://127.0.0.1:4000")
     assert settings.data_directory == tmp_path / "data"
     assert settings.database_url == f"sqlite:///{tmp_path / 'data' / 'parley.db'}"
     assert (settings.registration, settings.production, settings.warnings) == ("closed", False, [])
@@ -106,7 +106,7 @@ def test_every_problem_is_told_at_once_without_the_value_of_a_secret(tmp_path: P
 def test_the_environment_stands_over_dotenv(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=5000\nHOST=::1\n", encoding="utf-8")
     settings = load(tmp_path, PORT="6000")
-    assert (settings.port, settings.host, settings.url) == (6000, "::1", "http://localhost:6000")
+    assert (settings.port, settings.host, settings.url) == (6000, "::1", "http://[::1]:6000")
 
 
 def test_words_are_taken_in_any_case_and_lists_with_commas_or_spaces(tmp_path: Path) -> None:
