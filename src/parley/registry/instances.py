@@ -16,6 +16,7 @@ from parley.providers import COMPATIBLE
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, ProviderEntry, Route
 from parley.registry.discovery import BUILT_IN, Candidate, discover
 from parley.registry.environment import Environment
+from parley.transport.settings import Permits
 
 DEMO = "demo"
 PANEL = "the settings panel"
@@ -28,13 +29,14 @@ class Override(Struct, frozen=True, kw_only=True):
     """What an administrator set while the server runs: `settings` are fields of the Config, over every other source.
 
     `provider` is what a name that does not exist yet is made from. `withhold_secrets` keeps the keys and headers of every other
-    source back: they were not meant for the endpoint that these settings name.
+    source back, for they were not meant for the endpoint that these settings name; `permits` then says which addresses it may have.
     """
 
     name: str
     provider: str | None = None
     settings: Mapping[str, Any] = {}
     withhold_secrets: bool = False
+    permits: Permits | None = None
     enabled: bool = True
 
     def __repr__(self) -> str:

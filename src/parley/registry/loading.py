@@ -28,6 +28,7 @@ from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
 from parley.telemetry import register_secrets, scrub
+from parley.transport.http_provider import HttpProvider
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 DEFAULT_VARIABLE = "PARLEY_DEFAULT"
@@ -386,6 +387,8 @@ def _made(instance: Instance, definition: Definition, config: Config) -> Guarded
     except (Exception, SystemExit) as error:
         # A plugin's constructor may raise anything.
         raise UnusableProviderError(scrub(f"it cannot be made: {type(error).__name__}: {error}")) from error
+    if instance.override is not None and instance.override.permits is not None and isinstance(provider, HttpProvider):
+        provider.restrict(instance.override.permits)
     try:
         return guard(provider, name=instance.name)
     except ConfigurationError as error:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from parley.contract.errors import FieldProblem, InvalidRequestError
+from parley.transport.settings import Permits
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -65,6 +66,16 @@ class EndpointPolicy:
         if problem := await self._problem(endpoint):
             raise InvalidRequestError(f"{path} {problem}", fields=[FieldProblem(path=path, message=problem)])
 
+    def permits(self, address: str, port: int) -> bool:
+        """Whether requests may go to this address, which a connection already has."""
+        return self._may_be_called(ipaddress.ip_address(address.partition("%")[0]), port)
+
+    def permits_for(self, endpoint: str) -> Permits | None:
+        """What a connection for this endpoint is held to; None where the operator allows the host by its name."""
+        parts = urlsplit(endpoint)
+        host = (parts.hostname or "").lower().rstrip(".")
+        return None if self._is_named(host, parts.port or _SCHEME_PORTS.get(parts.scheme, 0)) else self.permits
+
     async def _problem(self, endpoint: str) -> str | None:
         try:
             parts = urlsplit(endpoint)
@@ -74,7 +85,7 @@ class EndpointPolicy:
         host = (parts.hostname or "").lower().rstrip(".")
         if not port or not host or "@" in parts.netloc:
             return "is no base URL of http or https without a user in it; write it like https://api.example.com/v1"
-        if any(entry.host == host and entry.port in {0, port} for entry in self._allowed if entry.host):
+        if self._is_named(host, port):
             return None
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):
@@ -87,6 +98,9 @@ class EndpointPolicy:
             f"leads to a private address ({host[:253]}); to allow it, the operator of this server adds"
             f" {host[:253]}:{port} to PARLEY_ALLOW_ENDPOINTS"
         )
+
+    def _is_named(self, host: str, port: int) -> bool:
+        return any(entry.host == host and entry.port in {0, port} for entry in self._allowed if entry.host)
 
     def _may_be_called(self, address: Address, port: int) -> bool:
         plain = _unwrapped(address)

@@ -215,6 +215,7 @@ class Providers:
                 provider=record.provider,
                 settings=self._settings(record),
                 withhold_secrets=record.endpoint is not None,
+                permits=self._endpoints.permits_for(record.endpoint) if record.endpoint is not None else None,
                 enabled=record.enabled,
             )
             for record in records.values()

@@ -34,7 +34,7 @@ from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyErro
 from parley.contract.http import HttpRequest
 from parley.telemetry import content_is_logged, get_logger
 from parley.transport import errors
-from parley.transport.settings import ConnectionSettings, header_lines, tls_context, url_problem
+from parley.transport.settings import ConnectionSettings, Permits, header_lines, tls_context, url_problem
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -65,6 +65,7 @@ class _Route(Struct, frozen=True):
     fixed_headers: str
     place: str
     proxy_place: str
+    permits: Permits | None
 
 
 class HttpClient:
@@ -149,6 +150,9 @@ class HttpClient:
             if protocol is None or (protocol in self._used and (fresh or protocol.should_close)):
                 _abort(connection)
                 continue
+            if route.permits is not None and not _is_permitted(connection, route.permits):
+                _abort(connection)
+                raise errors.not_permitted(place=route.place)
             return connection, protocol
         # Raised out here, because aiohttp's own errors quote the proxy's URL with its password: they must not stand in a traceback.
         raise problem from cause
@@ -299,6 +303,7 @@ def _make_route(url: str, settings: ConnectionSettings, loop: asyncio.AbstractEv
         fixed_headers=fixed_headers,
         place=str(address.origin()),
         proxy_place=str(proxy.origin()) if proxy is not None else "",
+        permits=settings.permits if proxy is None else None,
     )
 
 
@@ -330,6 +335,12 @@ async def _exchange(connection: Connection, protocol: ResponseHandler, data: byt
     except BaseException:
         _abort(connection)
         raise
+
+
+def _is_permitted(connection: Connection, permits: Permits) -> bool:
+    """Whether requests may go to the address at the other end: a name may mean another one than when it was checked."""
+    peer = connection.transport.get_extra_info("peername") if connection.transport is not None else None
+    return peer is not None and permits(peer[0], peer[1])
 
 
 def _abort(connection: Connection) -> None:

@@ -39,6 +39,12 @@ def proxy_refused(*, status: int, place: str) -> ConnectError:
     return ConnectError(f"the proxy refuses the way to {place} (status {status}); {remedy}", phase="connect")
 
 
+def not_permitted(*, place: str) -> ConnectError:
+    """The name leads to an address that requests must not go to; nothing was sent."""
+    message = f"{place} leads to an address that this server must not call; ask its operator to allow it"
+    return ConnectError(message, phase="connect", retryable=False)
+
+
 def connect_timeout(*, place: str, seconds: float) -> ProviderTimeoutError:
     """No connection within the limit."""
     return ProviderTimeoutError(f"no connection to {place} within {seconds:g} s; check the network and the endpoint", phase="connect")

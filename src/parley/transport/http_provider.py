@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.codec import Auth, Codec, ListsModels
@@ -46,6 +46,7 @@ from parley.transport.settings import (
     MAX_COMPLETE_BODY_BYTES,
     MAX_ERROR_BODY_BYTES,
     ConnectionSettings,
+    Permits,
     header_problem,
     setting_problems,
     url_problem,
@@ -261,6 +262,10 @@ class HttpProvider(Provider):
         client, self._client = self._client, None
         if client is not None:
             await client.leave(self)
+
+    def restrict(self, permits: Permits) -> None:
+        """From now on connect only to addresses that `permits` allows: somebody else than the operator chose the endpoint."""
+        self._settings = structs.replace(self._settings, permits=permits)
 
     def variable(self, field_name: str) -> str:
         """The environment variable of a field, as an error message names it: `ACME_API_KEY`."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
@@ -25,11 +26,19 @@ _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _SET_BY_TRANSPORT = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"})
 
 
+Permits: TypeAlias = Callable[[str, int], bool]
+
+
 class ConnectionSettings(Struct, frozen=True, kw_only=True):
-    """How to reach one provider. `proxy` is a URL, with user and password where it wants them; `ca_file` names a PEM file."""
+    """How to reach one provider. `proxy` is a URL, with user and password where it wants them; `ca_file` names a PEM file.
+
+    `permits` says of an address and port whether requests may go there, None that they may go anywhere. It is asked about the
+    address that a connection has, whatever its name meant a moment before; not where a proxy chooses the address.
+    """
 
     proxy: str = ""
     ca_file: str = ""
+    permits: Permits | None = None
 
 
 def header_problem(name: str, value: str) -> str | None:

@@ -126,3 +126,19 @@ async def test_the_operator_allows_hosts_and_networks(entry: str, endpoint: str,
 def test_an_entry_that_allows_nothing_is_told(entry: str) -> None:
     with pytest.raises(ValueError, match="is neither a host"):
         parse_allowed(entry)
+
+
+@pytest.mark.parametrize(
+    ("address", "fine"), [("93.184.215.14", True), ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False)]
+)
+def test_an_address_is_judged_again_when_the_connection_stands(address: str, fine: bool) -> None:
+    policy = EndpointPolicy()
+    permits = policy.permits_for("https://api.vendor.example/v1")
+    assert permits is not None
+    assert permits(address, 443) is fine
+
+
+def test_a_host_that_the_operator_names_may_have_any_address() -> None:
+    policy = EndpointPolicy(["gpu.internal:8000"])
+    assert policy.permits_for("http://GPU.internal:8000/v1") is None
+    assert policy.permits_for("http://gpu.internal/v1") is not None

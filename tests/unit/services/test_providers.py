@@ -21,6 +21,7 @@ from parley.services.providers import ProviderChanges, Providers
 from parley.services.secrets import SecretBox
 from parley.storage.database import Database
 from parley.storage.providers import Providers as StoredProviders
+from parley.testing.replay import Answer, ReplayServer
 
 KEY = "sealing-key-0123456789-abcdefghij"
 CANARY = "sk-canary-1234567890"
@@ -315,3 +316,14 @@ class TestSealing:
         new = "another-sealing-key-0123456789-xyz"
         await make(new, KEY)
         assert await answer(await make(new)) == "k1 k1"
+
+
+async def test_a_name_that_means_another_address_by_the_time_of_the_call_is_sent_nothing(make: Make, admin: Principal) -> None:
+    async with ReplayServer(Answer()) as server:
+        providers = await make()
+        endpoint = server.url.replace("127.0.0.1", "localhost")
+        changes = ProviderChanges(endpoint=endpoint, api_key=CANARY)
+        await providers.configure("openai", changes, principal=admin)
+        status = await providers.test("openai")
+        assert "must not call" in str(status.error)
+        assert server.requests == []

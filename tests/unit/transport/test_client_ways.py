@@ -9,6 +9,7 @@ import subprocess
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -179,3 +180,32 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
     (folder / "server.pem").write_bytes((folder / "server.key").read_bytes() + (folder / "server.crt").read_bytes())
     return folder / "ca.pem", folder / "server.pem"
+
+
+class TestPermits:
+    async def test_a_forbidden_address_is_sent_nothing_whatever_its_name(self, client: HttpClient) -> None:
+        asked: list[tuple[str, int]] = []
+
+        def permits(address: str, port: int) -> bool:
+            asked.append((address, port))
+            return False
+
+        async with ReplayServer(Answer(body=b"safe")) as server:
+            with pytest.raises(ConnectError, match="must not call") as caught:
+                await client.send(post(server), ConnectionSettings(permits=permits))
+            assert server.requests == []
+            assert asked == [("127.0.0.1", urlsplit(server.url).port)]
+        assert not caught.value.retryable
+
+    async def test_a_connection_that_another_opened_is_no_way_around(self, client: HttpClient) -> None:
+        async with ReplayServer(Answer(body=b"safe"), Answer(body=b"safe")) as server:
+            with await client.send(post(server)) as response:
+                await response.read_body(100)
+            with pytest.raises(ConnectError, match="must not call"):
+                await client.send(post(server), ConnectionSettings(permits=lambda _address, _port: False))
+            assert len(server.requests) == 1
+
+    async def test_a_permitted_address_is_called(self, client: HttpClient) -> None:
+        async with ReplayServer(Answer(body=b"safe")) as server:
+            with await client.send(post(server), ConnectionSettings(permits=lambda _address, _port: True)) as response:
+                assert await response.read_body(100) == b"safe"
