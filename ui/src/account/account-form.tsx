@@ -7,13 +7,14 @@ import type { Registration } from "../api/operations";
 import type { SignedIn } from "../api/shapes";
 import { Field } from "../controls/field";
 import { Note } from "../controls/note";
+import { sentence } from "../controls/sentence";
 import { operations } from "../parley";
 
 export const MIN_PASSWORD_CHARACTERS = 8;
 
 /** The message of the field that the server found wrong. */
 function wrongIn(problem: Problem | null, path: string): string | null {
-  return problem?.fields?.find((field) => field.path === path)?.message ?? null;
+  return sentence(problem?.fields?.find((field) => field.path === path)?.message ?? "") || null;
 }
 
 interface FormProps {
@@ -31,7 +32,7 @@ function SubmitButton({ busy, label }: { busy: boolean; label: string }) {
 
 function FormProblem({ problem, named }: { problem: Problem | null; named: readonly string[] }) {
   if (problem === null || problem.fields?.every((field) => named.includes(field.path))) return null;
-  return <Note kind="danger">{problem.message}</Note>;
+  return <Note kind="danger">{sentence(problem.message)}</Note>;
 }
 
 export function SignInForm({ onSignedIn, identifier: known }: FormProps & { identifier?: string | undefined }) {

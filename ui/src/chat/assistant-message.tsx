@@ -31,6 +31,8 @@ interface AssistantMessageProps {
   entry: Exclude<Entry, { kind: "asked" }>;
   sessionId: string;
   last: boolean;
+  /** Who answers now, while the answer itself does not tell yet. */
+  provider: string | null;
   prepared: (provider: string | null | undefined) => boolean;
   admin: boolean;
   onSettings: (section: Section) => void;
@@ -151,7 +153,7 @@ function Ending({ shown, onSettings, admin, onRetry }: { shown: Shown; onSetting
   );
 }
 
-export const AssistantMessage = memo(function AssistantMessage({ entry, sessionId, last, prepared, admin, onSettings }: AssistantMessageProps) {
+export const AssistantMessage = memo(function AssistantMessage({ entry, sessionId, last, provider, prepared, admin, onSettings }: AssistantMessageProps) {
   const shown = useShown(entry);
   const { copied, copy } = useCopy();
   const { blocks, live, outcome, id } = shown;
@@ -163,7 +165,7 @@ export const AssistantMessage = memo(function AssistantMessage({ entry, sessionI
   const waiting = live && (blocks.length === 0 || shown.lost);
   return (
     <article className={`message assistant${last ? " last" : ""}`} aria-label="Answer" aria-busy={live}>
-      {prepared(outcome?.provider) ? (
+      {prepared(outcome?.provider ?? (live ? provider : null)) ? (
         <div>
           <span className="badge">Demo – prepared text, no AI</span>
         </div>

@@ -151,7 +151,14 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
             </div>
           </div>
         ) : isEmpty ? (
-          <EmptyChat user={user} providers={providers} target={target} onStarter={(text) => setStarter({ text })} onChoose={choose}>
+          <EmptyChat
+            user={user}
+            providers={providers}
+            target={target}
+            onStarter={(text) => setStarter({ text })}
+            onSend={(text) => void send(text, [])}
+            onChoose={choose}
+          >
             {failed}
             {composer}
           </EmptyChat>
@@ -162,6 +169,7 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
               entries={entries}
               loading={messages.isPending}
               older={messages.hasNextPage ? () => void messages.fetchNextPage() : null}
+              provider={target?.provider ?? null}
               prepared={(name) => isPrepared(providers.data, name)}
               admin={user.role === "admin"}
               onSettings={onSettings}

@@ -15,6 +15,8 @@ interface ConversationProps {
   entries: readonly Entry[];
   loading: boolean;
   older: (() => void) | null;
+  /** Who answers now. */
+  provider: string | null;
   prepared: (provider: string | null | undefined) => boolean;
   admin: boolean;
   onSettings: (section: Section) => void;
@@ -98,7 +100,7 @@ function Skeletons() {
   );
 }
 
-export function Conversation({ sessionId, entries, loading, older, prepared, admin, onSettings, children }: ConversationProps) {
+export function Conversation({ sessionId, entries, loading, older, provider, prepared, admin, onSettings, children }: ConversationProps) {
   const { scroll, content, away, toBottom } = useFollowing(entries[0]?.key);
   const asking = entries.at(-1)?.kind === "live" || entries.at(-1)?.kind === "asked";
   const count = entries.length;
@@ -120,6 +122,7 @@ export function Conversation({ sessionId, entries, loading, older, prepared, adm
                 entry={entry}
                 sessionId={sessionId}
                 last={index === count - 1}
+                provider={provider}
                 prepared={prepared}
                 admin={admin}
                 onSettings={onSettings}
@@ -140,12 +143,13 @@ export function Conversation({ sessionId, entries, loading, older, prepared, adm
   );
 }
 
-interface EntryViewProps extends Pick<ConversationProps, "sessionId" | "prepared" | "admin" | "onSettings"> {
+interface EntryViewProps extends Pick<ConversationProps, "sessionId" | "provider" | "prepared" | "admin" | "onSettings"> {
   entry: Entry;
   last: boolean;
 }
 
-function EntryView({ entry, sessionId, last, prepared, admin, onSettings }: EntryViewProps) {
+function EntryView({ entry, last, ...shared }: EntryViewProps) {
+  const { sessionId } = shared;
   if (entry.kind === "asked") {
     const { asked, refused } = entry.running;
     const again = (): void => {
@@ -157,5 +161,5 @@ function EntryView({ entry, sessionId, last, prepared, admin, onSettings }: Entr
   if (entry.kind === "stored" && entry.message.role === "user") {
     return <UserMessage sessionId={sessionId} text={entry.message.content} message={entry.message} last={last} />;
   }
-  return <AssistantMessage entry={entry} sessionId={sessionId} last={last} prepared={prepared} admin={admin} onSettings={onSettings} />;
+  return <AssistantMessage entry={entry} last={last} {...shared} />;
 }

@@ -6,7 +6,8 @@ import type { Providers, User } from "../api/shapes";
 import { Note } from "../controls/note";
 import { ProblemNote } from "../controls/problem-note";
 import { FirstProvider } from "./first-provider";
-import { defaultModel, preparedProvider, readyProviders, type ShownTarget, type Target } from "./target";
+import { useNewTarget } from "./new-target";
+import { defaultModel, preparedProvider, type ShownTarget, type Target } from "./target";
 
 interface Starter {
   label: string;
@@ -42,12 +43,15 @@ interface EmptyChatProps {
   providers: UseQueryResult<Providers>;
   target: ShownTarget | null;
   onStarter: (text: string) => void;
+  onSend: (text: string) => void;
   onChoose: (target: Target) => Promise<void>;
   children: ReactNode;
 }
 
-export function EmptyChat({ user, providers, target, onStarter, onChoose, children }: EmptyChatProps) {
-  const [demo, setDemo] = useState(false);
+export function EmptyChat({ user, providers, target, onStarter, onSend, onChoose, children }: EmptyChatProps) {
+  const chosen = useNewTarget();
+  // A key that is being tried must not close the card under the reader's eyes.
+  const [begun, setBegun] = useState(false);
   if (providers.error && !providers.data) {
     return (
       <div className="empty">
@@ -58,20 +62,24 @@ export function EmptyChat({ user, providers, target, onStarter, onChoose, childr
     );
   }
   const known = providers.data;
-  const without = known !== undefined && readyProviders(known).length === 0;
   const prepared = known && preparedProvider(known);
   const tryDemo = (): void => {
-    if (!prepared) return;
-    setDemo(true);
-    void onChoose({ provider: prepared.name, model: defaultModel(prepared) });
+    setBegun(false);
+    if (prepared) void onChoose({ provider: prepared.name, model: defaultModel(prepared) });
   };
-  const settingUp = without && !demo && !(user.preferences.defaultProvider && target?.prepared);
-  const starters = target?.prepared ? DEMO_STARTERS : STARTERS;
+  const wanted = chosen?.provider ?? user.preferences.defaultProvider;
+  // The server falls back on prepared text only where nothing else answers.
+  const settingUp = known !== undefined && (begun || target === null || (target.prepared && wanted !== target.provider));
+  const ready = async (chosenTarget: Target): Promise<void> => {
+    await onChoose(chosenTarget);
+    setBegun(false);
+  };
+  const [starters, start] = target?.prepared ? [DEMO_STARTERS, onSend] : [STARTERS, onStarter];
   return (
     <div className="empty">
       <div className="column">
         <h2 className="greeting">{greeting(user.username)}</h2>
-        {settingUp && user.role === "admin" ? <FirstProvider providers={known} onDemo={prepared ? tryDemo : null} onReady={onChoose} /> : null}
+        {settingUp && user.role === "admin" ? <FirstProvider providers={known} onBegun={() => setBegun(true)} onDemo={prepared ? tryDemo : null} onReady={ready} /> : null}
         {settingUp && user.role !== "admin" ? (
           <Note kind="plain">
             <strong>No provider is set up yet.</strong>
@@ -87,7 +95,7 @@ export function EmptyChat({ user, providers, target, onStarter, onChoose, childr
         ) : null}
         {settingUp ? null : (
           <>
-            {target?.description ? (
+            {target?.description && !target.prepared ? (
               <p className="about-model">
                 <strong>{target.label}</strong> · {target.description}
               </p>
@@ -100,7 +108,7 @@ export function EmptyChat({ user, providers, target, onStarter, onChoose, childr
             {children}
             <div className="starters" role="group" aria-label="To begin with">
               {starters.map((starter) => (
-                <button key={starter.label} type="button" className="starter" onClick={() => onStarter(starter.text)}>
+                <button key={starter.label} type="button" className="starter" onClick={() => start(starter.text)}>
                   {starter.label}
                 </button>
               ))}

@@ -9,7 +9,7 @@ export function factsOf({ model, usage, responseTime, cost }: Outcome): string {
   const facts: string[] = [];
   if (model) facts.push(model);
   if (usage) facts.push(`${usage.source === "reported" ? "" : "about "}${count.format(usage.totalTokens)} tokens`);
-  if (typeof responseTime === "number") facts.push(`${seconds.format(responseTime / 1000)} s`);
+  if (responseTime) facts.push(`${seconds.format(responseTime / 1000)} s`);
   if (cost) facts.push(dollars.format(cost));
   return facts.join(" · ");
 }

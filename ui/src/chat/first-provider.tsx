@@ -10,7 +10,7 @@ import { operations, queries } from "../parley";
 import { ProviderForm } from "../settings/provider-form";
 import { defaultModel, preparedProvider, type Target } from "./target";
 
-const STEPS = ["Choose a provider", "Paste the key and test", "Start"];
+const STEPS = ["Choose", "Paste the key and test", "Start"];
 
 function Steps({ current }: { current: number }) {
   return (
@@ -26,6 +26,8 @@ function Steps({ current }: { current: number }) {
 
 interface FirstProviderProps {
   providers: Providers;
+  /** A provider has been chosen in it. */
+  onBegun: () => void;
   onDemo: (() => void) | null;
   onReady: (target: Target) => Promise<void>;
 }
@@ -37,16 +39,29 @@ function Choices({ providers, onChoose }: { providers: readonly Provider[]; onCh
         <button key={provider.name} type="button" className="choice" onClick={() => onChoose(provider)}>
           <b>{provider.label}</b>
           <span>{provider.description}</span>
-          {isReady(provider) ? <span className="status">Found, ready</span> : null}
+          {provider.local ? <span className="status">On this machine, no key</span> : null}
+          {isReady(provider) && !provider.local ? <span className="status">Key is set</span> : null}
         </button>
       ))}
     </div>
   );
 }
 
-export function FirstProvider({ providers, onDemo, onReady }: FirstProviderProps) {
+export function FirstProvider({ providers, onBegun, onDemo, onReady }: FirstProviderProps) {
   const [name, setName] = useState<string | null>(null);
-  const [tested, setTested] = useState(false);
+  const [tested, setTested] = useState<boolean | null>(null);
+  const choose = (chosenName: string): void => {
+    setName(chosenName);
+    onBegun();
+  };
+  const leave = async (left: Provider): Promise<void> => {
+    setName(null);
+    setTested(null);
+    if (tested !== false) return;
+    // A key that did not work is not left behind, where it would be taken for a working one. There may be nothing to forget.
+    await operations.forgetProvider(left.name).catch(() => undefined);
+    await queries.invalidateQueries({ queryKey: ["providers"] });
+  };
   const prepared = preparedProvider(providers);
   const choices = providers.providers
     .filter((provider) => provider !== prepared)
@@ -70,7 +85,7 @@ export function FirstProvider({ providers, onDemo, onReady }: FirstProviderProps
       <Steps current={chosen === undefined ? 0 : tested ? 2 : 1} />
       {chosen === undefined ? (
         <>
-          <Choices providers={choices} onChoose={(provider) => setName(provider.name)} />
+          <Choices providers={choices} onChoose={(provider) => choose(provider.name)} />
           {onDemo ? (
             <div className="actions">
               <span className="hint">No key at hand?</span>
@@ -85,14 +100,7 @@ export function FirstProvider({ providers, onDemo, onReady }: FirstProviderProps
           <ProviderForm key={chosen.name} provider={chosen} onTested={setTested} />
           {start.error ? <Note kind="danger">{problemOf(start.error).message}</Note> : null}
           <div className="actions">
-            <button
-              type="button"
-              className="button quiet"
-              onClick={() => {
-                setName(null);
-                setTested(false);
-              }}
-            >
+            <button type="button" className="button quiet" onClick={() => void leave(chosen)}>
               <ArrowLeft size={16} aria-hidden /> Another provider
             </button>
             <button type="button" className="button primary" disabled={!tested || start.isPending} onClick={() => start.mutate(chosen)}>

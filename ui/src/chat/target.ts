@@ -24,11 +24,6 @@ export function isPrepared(providers: Providers | undefined, name: string | null
   return name === PREPARED && (providers === undefined || providerNamed(providers, name) !== undefined);
 }
 
-/** The providers that a model stands behind, and that can be asked now. */
-export function readyProviders(providers: Providers): Provider[] {
-  return providers.providers.filter((provider) => isReady(provider) && provider.name !== PREPARED);
-}
-
 export function preparedProvider(providers: Providers): Provider | undefined {
   return providerNamed(providers, PREPARED);
 }
@@ -68,7 +63,7 @@ export function chosenTarget(
   }
   const preferred = providerNamed(providers, preferences.defaultProvider);
   if (preferred && isReady(preferred)) return shown(preferred, preferences.defaultModel || defaultModel(preferred));
-  const fallback = [providerNamed(providers, providers.default), ...readyProviders(providers), preparedProvider(providers)];
+  const fallback = [providerNamed(providers, providers.default), ...providers.providers];
   const provider = fallback.find((other) => other !== undefined && isReady(other));
   return provider ? shown(provider, defaultModel(provider)) : null;
 }

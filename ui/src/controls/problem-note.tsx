@@ -2,6 +2,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import type { Problem } from "../api/problem";
 import { Note } from "./note";
+import { sentence } from "./sentence";
 
 interface ProblemNoteProps {
   problem: Problem;
@@ -31,7 +32,7 @@ export function ProblemNote({ problem, title, onRetry, retryLabel = "Retry", chi
   return (
     <Note kind="danger">
       {title ? <strong>{title}</strong> : null}
-      <span>{problem.message}</span>
+      <span>{sentence(problem.message)}</span>
       {problem.fields?.map((field) => (
         <span key={field.path} className="hint">
           <code>{field.path}</code> {field.message}

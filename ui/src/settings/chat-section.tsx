@@ -1,5 +1,6 @@
 // The settings of one chat: who answers, how it is asked. All of it from what the server tells of the provider.
 import { useMutation } from "@tanstack/react-query";
+import { ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { problemOf } from "../api/problem";
 import type { SessionChanges } from "../api/operations";
@@ -49,9 +50,7 @@ function ProviderOptions({ provider, model, settings, onSave }: OptionsProps) {
   const own = (settings.extra ?? {}) as Record<string, unknown>;
   const unavailable = (name: string): string | null => {
     if (!(name in offered)) return `${provider.label} does not take this.`;
-    const capability = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const known = capabilities[name] ?? capabilities[capability];
-    return known === false ? `${model} does not take this.` : null;
+    return capabilities[name] === false ? `${model} does not take this.` : null;
   };
   const first = Object.keys(ALWAYS);
   const rest = Object.keys(all).filter((name) => !first.includes(name));
@@ -74,13 +73,17 @@ function ProviderOptions({ provider, model, settings, onSave }: OptionsProps) {
       {first.map(field)}
       {rest.length > 0 ? (
         <details className="fold-out">
-          <summary>More options</summary>
+          <summary>
+            <ChevronRight size={16} className="turn" aria-hidden /> More options
+          </summary>
           <div className="inside stack">{rest.map(field)}</div>
         </details>
       ) : null}
       {extra?.properties ? (
         <details className="fold-out" open>
-          <summary>Options of {provider.label}</summary>
+          <summary>
+            <ChevronRight size={16} className="turn" aria-hidden /> Options of {provider.label}
+          </summary>
           <div className="inside stack">
             {Object.entries(extra.properties).map(([name, schema]) => (
               <OptionField

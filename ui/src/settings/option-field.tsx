@@ -2,6 +2,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import type { OptionSchema } from "../api/shapes";
 import { Field, type FieldIds } from "../controls/field";
+import { sentence } from "../controls/sentence";
 
 const SAVED_AFTER_MS = 500;
 
@@ -159,11 +160,6 @@ interface OptionFieldProps {
   unavailable?: string | null;
   wrong?: string | null;
   onChange: (value: unknown) => void;
-}
-
-function sentence(text: string): string {
-  const begun = text.slice(0, 1).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) || begun === "" ? begun : `${begun}.`;
 }
 
 export function OptionField({ label, schema: given, value, unavailable, wrong, onChange }: OptionFieldProps) {

@@ -1,12 +1,13 @@
 // A provider's key and address: saved sealed, then tested at once. The key is never read back.
 import { useMutation } from "@tanstack/react-query";
-import { LoaderCircle } from "lucide-react";
+import { ChevronRight, LoaderCircle } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { problemOf } from "../api/problem";
 import type { ProviderChanges } from "../api/operations";
 import type { Provider } from "../api/shapes";
 import { Field } from "../controls/field";
 import { Note } from "../controls/note";
+import { sentence } from "../controls/sentence";
 import { isReady } from "../data";
 import { operations, queries } from "../parley";
 
@@ -23,8 +24,21 @@ function Result({ label, test }: { label: string; test: { success: boolean; erro
   ) : (
     <Note kind="danger">
       <strong>{label} could not be used.</strong>
-      <span>{test.error}</span>
+      <span>{sentence(test.error ?? "")}</span>
     </Note>
+  );
+}
+
+function KeyHint({ provider }: { provider: Provider }) {
+  return (
+    <>
+      {isReady(provider) ? "One is set; leave this empty to keep it. " : "It is sealed on this server and never shown again. "}
+      {provider.docsUrl ? (
+        <a href={provider.docsUrl} target="_blank" rel="noopener noreferrer">
+          About {provider.label}
+        </a>
+      ) : null}
+    </>
   );
 }
 
@@ -46,21 +60,20 @@ export function ProviderForm({ provider, onTested }: ProviderFormProps) {
     },
     onError: () => onTested(false),
   });
+  const isTested = test.data?.success === true;
   const problem = test.error ? problemOf(test.error) : null;
   const wrong = (path: string): string | null => problem?.fields?.find((field) => field.path === path)?.message ?? null;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     test.mutate();
   };
+  const given = apiKey.trim() !== "" || endpoint.trim() !== "";
+  const needsAddress = provider.needsKey === false && !isReady(provider);
   return (
     <form onSubmit={submit} autoComplete="off">
-      <Field
-        label={`Key for ${provider.label}`}
-        hint={isReady(provider) ? "Leave it empty to keep the one that is set." : (provider.reason ?? "")}
-        wrong={wrong("apiKey")}
-      >
-        {(ids) => (
-          <div className="with-button">
+      {provider.needsKey === false ? null : (
+        <Field label={`Key for ${provider.label}`} hint={<KeyHint provider={provider} />} wrong={wrong("apiKey")}>
+          {(ids) => (
             <input
               {...ids}
               className="input"
@@ -71,17 +84,15 @@ export function ProviderForm({ provider, onTested }: ProviderFormProps) {
               value={apiKey}
               onChange={(event) => setApiKey(event.target.value)}
             />
-            <button type="submit" className="button primary" disabled={test.isPending}>
-              {test.isPending ? <LoaderCircle size={16} className="spinner" aria-hidden /> : null}
-              {test.isPending ? "Testing" : apiKey || endpoint ? "Save and test" : "Test"}
-            </button>
-          </div>
-        )}
-      </Field>
-      <details className="fold-out" open={wrong("endpoint") !== null || undefined}>
-        <summary>Another address</summary>
+          )}
+        </Field>
+      )}
+      <details className="fold-out" open={needsAddress || wrong("endpoint") !== null || undefined}>
+        <summary>
+          <ChevronRight size={16} className="turn" aria-hidden /> {needsAddress ? "Address" : "Another address"}
+        </summary>
         <div className="inside">
-          <Field label="Endpoint" hint="Only for a server of your own, a proxy or a gateway." wrong={wrong("endpoint")}>
+          <Field label="Endpoint" hint={needsAddress ? provider.reason : "For a server of your own, a proxy or a gateway."} wrong={wrong("endpoint")}>
             {(ids) => (
               <input
                 {...ids}
@@ -96,7 +107,13 @@ export function ProviderForm({ provider, onTested }: ProviderFormProps) {
           </Field>
         </div>
       </details>
-      {problem && !problem.fields?.length ? <Note kind="danger">{problem.message}</Note> : null}
+      <div className="actions">
+        <button type="submit" className={isTested ? "button" : "button primary"} disabled={test.isPending || (!given && !isReady(provider))}>
+          {test.isPending ? <LoaderCircle size={16} className="spinner" aria-hidden /> : null}
+          {test.isPending ? "Testing" : given ? "Save and test" : "Test"}
+        </button>
+      </div>
+      {problem && !problem.fields?.length ? <Note kind="danger">{sentence(problem.message)}</Note> : null}
       {test.data && !test.isPending ? <Result label={provider.label} test={test.data} /> : null}
     </form>
   );
