@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import asyncio
-import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import json
@@ -104,21 +104,15 @@ def numbered(groups: list[list[Any]]) -> list[Event]:
     return events
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(st.lists(st.lists(pieces, max_size=8).map(numbered), min_size=5, max_size=5))
-def test_what_a_client_folds_is_what_is_stored(answers: list[list[Event]]) -> None:
-    async def run() -> None:
-        with tempfile.TemporaryDirectory() as directory:
-            database = await Database.open(f"sqlite:///{directory}/parley.db")
-            async with Talk(database, Path(directory)) as talk:
-                for events in answers:
-                    await check(talk, events)
-            await database.aclose()
-
-    asyncio.run(run())
+@pytest.fixture
+async def talk(database: Database, tmp_path: Path) -> AsyncIterator[Talk]:
+    async with Talk(database, tmp_path) as talk:
+        yield talk
 
 
-async def check(talk: Talk, events: list[Event]) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(pieces, max_size=8).map(numbered))
+async def test_what_a_client_folds_is_what_is_stored(talk: Talk, events: list[Event]) -> None:
     talk.play = sequence(*events, end())
     session_id = await talk.session()
     generation = await talk.chat.send(talk.principal, session_id, "x")
