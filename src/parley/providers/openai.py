@@ -35,11 +35,21 @@ provider = Dialect(
     ],
     docs_url="https://platform.openai.com/docs/models",
     extra_options=[
-        ExtraOption(name="service_tier", type=Literal["auto", "default", "flex", "priority"], description="speed against price"),
+        ExtraOption(
+            name="service_tier", type=Literal["auto", "default", "flex", "scale", "priority", "fast"], description="speed against price"
+        ),
         ExtraOption(name="verbosity", type=Literal["low", "medium", "high"], description="how long answers are"),
         ExtraOption(name="prompt_cache_key", type=str, description="keeps requests with a common beginning together"),
         ExtraOption(name="store", type=bool, description="keep the answer for distillation and evals"),
         ExtraOption(name="metadata", type=dict[str, str], description="labels of a stored answer"),
         ExtraOption(name="web_search_options", type=dict[str, Any], description="of the search models"),
+        ExtraOption(name="reasoning_effort", type=Literal["xhigh", "max"], description="more than the usual levels"),
+        ExtraOption(name="logit_bias", type=dict[str, float], description="which tokens are likelier"),
+        ExtraOption(name="prediction", type=dict[str, Any], description="text that most of the answer repeats"),
+        ExtraOption(name="prompt_cache_options", type=dict[str, Any], description="how prompts are cached"),
+        ExtraOption(name="prompt_cache_retention", type=Literal["in_memory", "24h"], description="how long prompts are cached"),
+        ExtraOption(name="safety_identifier", type=str, description="an opaque name of the end user"),
+        ExtraOption(name="user", type=str, description="the same, by its older name"),
+        ExtraOption(name="moderation", type=dict[str, Any], description="moderation of prompt and answer"),
     ],
 )

@@ -205,7 +205,8 @@ class ChunkWriter:
         self._open(chunks)
         if not self._legacy:
             for number, state in call_states(response.parts).items():
-                self._add({"tool_calls": [{"index": number, "extra_content": extra_content(state)}]}, chunks)
+                call = {"index": number, "function": {"arguments": ""}, "extra_content": extra_content(state)}
+                self._add({"tool_calls": [call]}, chunks)  # official clients want a function in each fragment
         reason = _encode(_finish_reason(response, legacy_functions=self._legacy))
         warnings = b',"warnings":' + _encode(self._late_warnings) if self._late_warnings else b""
         chunks += (self._before, b'{},"finish_reason":', reason, b"}]", warnings, self._null_usage(), b"}\n\n")

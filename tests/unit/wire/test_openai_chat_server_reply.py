@@ -199,7 +199,7 @@ def test_everything_but_text_in_a_stream() -> None:
             ]
         },
         {"images": [{"type": "image_url", "image_url": {"url": "https://a.example/i.png"}}]},
-        {"tool_calls": [{"index": 0, "extra_content": state}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ""}, "extra_content": state}]},
         {},
     ]
 

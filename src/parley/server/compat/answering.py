@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from litestar import Request, Response
-from litestar.exceptions import InternalServerException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.types import Receive, Scope, Send
 
 from parley.contract.errors import ErrorCode, ParleyError
 from parley.contract.response import ChatResponse, ResponseWarning
 from parley.server.errors import MethodNotAllowedError, error_headers, status_of
+from parley.services.errors import BodyTooLargeError
 from parley.telemetry import scrub
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_DRAINED_BYTES: Final = 4 * MAX_BODY_BYTES
 MAX_WARNINGS_CHARACTERS: Final = 2000
 CLIENT_GONE_STATUS: Final = 499
 WATCH_AFTER_SECONDS: Final = 0.02
@@ -49,7 +52,7 @@ class Reply(Response[bytes]):
         """Litestar asks for an ASGI application; this is one."""
         return self._serve
 
-    async def _serve(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = str(len(self.content))
         headers = [(b"content-type", b"application/json"), (b"content-length", length.encode())]
         headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
@@ -98,11 +101,26 @@ def cost_header(response: ChatResponse) -> dict[str, str]:
 
 
 async def body_of(request: Request[Any, Any, Any]) -> bytes:
-    """The body, whole. Raises ClientGoneError where it ends before its end."""
+    """The body, whole. Raises BodyTooLargeError, or ClientGoneError where it ends before its end."""
     try:
         return await request.body()
     except InternalServerException as error:  # Litestar's word for it
         raise ClientGoneError from error
+    except HTTPException as error:
+        if error.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+        await _drain(request.receive)
+        raise BodyTooLargeError(f"the body is larger than {MAX_BODY_BYTES // 1024 // 1024} MiB") from error
+
+
+async def _drain(receive: Receive) -> None:
+    """Take what still comes, within reason: a client that is cut off while it sends never reads why."""
+    drained = 0
+    while drained < MAX_DRAINED_BYTES:
+        message = await receive()
+        if message["type"] != "http.request" or not message["more_body"]:
+            return
+        drained += len(message["body"])
 
 
 async def while_present(work: Coroutine[Any, Any, _Result], receive: Receive) -> _Result:
