@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from parley import ChatResponse, Client, Options, ResponseFinished, TextDelta
+from parley import ChatRequest, ChatResponse, Client, Message, Options, ResponseFinished, TextDelta
 from parley.contract.errors import ConfigurationError, InvalidRequestError, ParleyError, RateLimitError, UnknownModelError
 
 
@@ -147,3 +147,18 @@ async def test_an_option_beside_the_options_is_told_where_it_belongs(client: Cli
             await calls.chat("echo", "hi", on_tokens=print)
         with pytest.raises(InvalidRequestError, match=r"max_tokens: is no argument of stream"):
             calls.stream("echo", "hi", max_tokens=1)
+
+
+async def test_requests_in_the_contracts_form_are_answered_and_counted(client: Client) -> None:
+    provider, model = client.provider_for("echo/echo-1")
+    assert (provider.name, model) == ("echo", "echo-1")
+    request = ChatRequest(messages=[Message(role="user", content="hi")])
+    assert (await client.generate(provider, request)).text == "whole echo-1: hi"
+    batches = client.stream_batches(provider, request)
+    first = await anext(batches)
+    assert not client.idle
+    events = [*first, *[event async for batch in batches for event in batch]]
+    assert isinstance(events[-1], ResponseFinished)
+    assert events[-1].response.text == "echo-1: hi"
+    assert client.idle
+    await client.aclose()
