@@ -17,7 +17,6 @@ from parley.server.composition import Services
 from parley.server.errors import handle_exception
 from parley.server.handlers import Handlers
 from parley.server.metrics import Metrics
-from parley.server.observing import Observer
 from parley.server.openapi import openapi_document
 from parley.server.pages import Pages
 from parley.server.policy import Method, Route
@@ -42,7 +41,7 @@ async def create_app(settings: Settings, *, registry: Registry | None = None) ->
 
 def build_app(settings: Settings, services: Services) -> Litestar:
     """The application over open services."""
-    metrics = Metrics()
+    metrics = services.metrics
     routes = route_table(settings, services, metrics=metrics)
     handlers = Handlers(
         authenticate=services.accounts.authenticate,
@@ -87,7 +86,7 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
         ProviderRoutes(services.providers),
         SessionRoutes(services.sessions, services.accounts),
         ExtractRoutes(services.exports, services.summaries, services.usage),
-        ChatRoutes(services.chat, observer=Observer(metrics=metrics, health=services.providers.health), metrics=metrics),
+        ChatRoutes(services.chat, metrics=metrics),
     ):
         table.extend(group.routes())
     table.extend(compat_routes(client=lambda: services.providers.client, metrics=metrics))

@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from parley.config import Settings
 from parley.registry.loading import Registry
+from parley.server.metrics import Metrics
+from parley.server.observing import observer
 from parley.services.accounts import Accounts
 from parley.services.admission import Admission
 from parley.services.attachments import Attachments
@@ -43,6 +45,7 @@ class Services(Struct, kw_only=True):
     summaries: Summaries
     exports: Exports
     usage: UsageCounts
+    metrics: Metrics
     draining: bool = False
 
     @classmethod
@@ -76,7 +79,8 @@ class Services(Struct, kw_only=True):
             database, registry=registry, box=SecretBox(settings.sealing_keys), endpoints=EndpointPolicy(settings.allowed_endpoints)
         )
         messages, stored = Messages(database), StoredGenerations(database)
-        generations = Generations(stored, messages, shared=database.shared)
+        metrics = Metrics()
+        generations = Generations(stored, messages, shared=database.shared, on_end=observer(metrics, providers.health))
         stored_sessions = StoredSessions(database)
         chat = Chat(
             lambda: providers.client,
@@ -97,6 +101,7 @@ class Services(Struct, kw_only=True):
             summaries=Summaries(lambda: providers.client, sessions=stored_sessions, messages=messages, generations=generations),
             exports=Exports(messages),
             usage=UsageCounts(messages),
+            metrics=metrics,
         )
 
     async def check(self) -> None:

@@ -80,7 +80,7 @@ def _table(document: Mapping[str, Any], rows: list[tuple[str, Mapping[str, Any],
 def _item(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is worth unfolding: the elements of a list, the one object among alternatives."""
     resolved = _resolved(document, schema)
-    if items := resolved.get("items"):
+    if items := _items(resolved):
         return items
     objects = [choice for choice in resolved.get("anyOf", []) if "properties" in _resolved(document, choice)]
     return objects[0] if len(objects) == 1 else resolved
@@ -93,8 +93,14 @@ def _type(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if "anyOf" in resolved:
         return " | ".join(_type(document, choice) for choice in resolved["anyOf"])
     if resolved.get("type") == "array":
-        return f"list of {_type(document, resolved.get('items', {}))}"
+        return f"list of {_type(document, _items(resolved))}"
     return str(resolved.get("type", "any"))
+
+
+def _items(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a list holds; a tuple says `false`, as there is nothing behind its fixed places."""
+    items: Any = schema.get("items")
+    return items or {}
 
 
 def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import TypeAlias
 
 from msgspec import structs
 
@@ -25,6 +26,9 @@ DEAD_AFTER_MS = 30_000
 TIDY_SECONDS = 3600.0
 
 _logger = get_logger(__name__)
+
+OnEnd: TypeAlias = Callable[[MessageRecord, ParleyError | None], None]
+"""Is told of each answer that this process has made, when it is stored, and what went wrong with it. Must not raise."""
 
 
 class Generation:
@@ -65,10 +69,11 @@ class Generation:
 class Generations:
     """At most one for each session. They end by themselves, by `stop`, or when the server goes away."""
 
-    def __init__(self, stored: StoredGenerations, messages: Messages, *, shared: bool) -> None:
+    def __init__(self, stored: StoredGenerations, messages: Messages, *, shared: bool, on_end: OnEnd | None = None) -> None:
         self._stored = stored
         self._messages = messages
         self._shared = shared
+        self._on_end = on_end
         self._live: dict[str, Answer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -148,6 +153,8 @@ class Generations:
     async def _make(self, answer: Answer, batches: Batches) -> None:
         try:
             await answer.make(batches, before_end=lambda: self._live.pop(answer.message.session_id))
+            if self._on_end is not None:
+                self._on_end(answer.message, answer.error)
         finally:
             self._live.pop(answer.message.session_id, None)
             answer.abandon()

@@ -286,5 +286,9 @@ def _check_settings(settings: SessionSettings) -> None:
     try:
         check_request(ChatRequest(messages=[question], options=settings.options()))
     except InvalidRequestError as error:
-        fields = [FieldProblem(path=problem.path.removeprefix("options."), message=problem.message) for problem in error.fields]
-        raise InvalidRequestError(error.message.removeprefix("options."), fields=fields) from error
+        spelled = {info.name: info.encode_name for info in structs.fields(SessionSettings)}
+        names = [problem.path.removeprefix("options.") for problem in error.fields]
+        fields = [
+            FieldProblem(path=spelled.get(name, name), message=problem.message) for name, problem in zip(names, error.fields, strict=True)
+        ]
+        raise InvalidRequestError("; ".join(f"{field.path} {field.message}" for field in fields), fields=fields) from error

@@ -11,7 +11,6 @@ from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.server.compat.answering import CLIENT_GONE_STATUS, ClientGoneError, while_present
 from parley.server.frames import HEARTBEAT, encode_frames, read_event_id
 from parley.server.metrics import Metrics
-from parley.server.observing import Observer
 from parley.server.policy import MEBIBYTE, Policy, Route, signed_in
 from parley.server.sse import EventStream
 from parley.services.chat import Chat, Exchange, SendOptions
@@ -76,9 +75,8 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 class ChatRoutes:
     """Everything about answers."""
 
-    def __init__(self, chat: Chat, *, observer: Observer, metrics: Metrics) -> None:
+    def __init__(self, chat: Chat, *, metrics: Metrics) -> None:
         self._chat = chat
-        self._observer = observer
         self._metrics = metrics
 
     def routes(self) -> list[Route]:
@@ -138,17 +136,14 @@ class ChatRoutes:
 
     async def send(self, principal: Principal, body: SendMessage) -> Response[Any]:
         """The answer as it is written."""
-        return self._begun(await self._send(principal, body))
+        return self._events(await self._send(principal, body))
 
     async def simple(self, request: Request[Any, Any, Any], principal: Principal, body: SendMessage) -> Response[Any] | SimpleReply:
         """The answer when it is whole. Leaving stops it only where that was asked for."""
         generation = await self._send(principal, body)
-        self._observer.watch(generation)
         try:
             exchange: Exchange = await while_present(self._chat.exchange(principal, generation), request.receive)
         except ClientGoneError:
-            if body.on_disconnect == "cancel":
-                await self._chat.cancel(principal, body.session_id)
             return Response(b"", status_code=CLIENT_GONE_STATUS)
         return SimpleReply(success=True, user_message=exchange.user_message, assistant_message=exchange.assistant_message)
 
@@ -167,12 +162,12 @@ class ChatRoutes:
     async def regenerate(self, principal: Principal, message_id: str, body: AnswerAgain) -> Response[Any]:
         """A branch beside the answer."""
         generation = await self._chat.regenerate(principal, message_id, provider=body.provider, on_disconnect=body.on_disconnect)
-        return self._begun(generation)
+        return self._events(generation)
 
     async def edit(self, principal: Principal, message_id: str, body: EditMessage) -> Response[Any]:
         """A branch beside the question."""
         generation = await self._chat.edit(principal, message_id, body.message, provider=body.provider, on_disconnect=body.on_disconnect)
-        return self._begun(generation)
+        return self._events(generation)
 
     async def _send(self, principal: Principal, body: SendMessage) -> Generation:
         if not body.session_id:
@@ -185,10 +180,6 @@ class ChatRoutes:
             on_disconnect=body.on_disconnect,
         )
         return await self._chat.send(principal, body.session_id, body.message, **options)
-
-    def _begun(self, generation: Generation) -> EventStream:
-        self._observer.watch(generation)
-        return self._events(generation)
 
     def _events(self, generation: Generation) -> EventStream:
         return EventStream(encode_frames(generation.frames(), generation.message_id), heartbeat=HEARTBEAT, metrics=self._metrics)

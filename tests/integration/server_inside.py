@@ -1,0 +1,70 @@
+"""The server on a real socket, in the test's own process: starts in a moment, and may be given any provider."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import uvicorn
+
+from parley.config import load_settings
+from parley.registry.loading import Registry
+from parley.server.app import build_app
+from parley.server.composition import Services
+
+from .server_process import REPLY_SECONDS, ServerProcess
+
+
+class _Announcing(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class ServerInside(ServerProcess):
+    """As a process, but `services` can be reached."""
+
+    services: Services
+
+    async def start(self) -> None:
+        """Serve on a free port until `aclose`."""
+        environ = {**self._variables, "DEMO": "on"}
+        settings = load_settings(environ=environ, directory=self._directory)
+        registry = Registry.from_environment(environ=environ, directory=self._directory)
+        self.services = await Services.open(settings, registry)
+        self._listening = listening = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(build_app(settings, self.services), lifespan="on", ws="none", log_config=None, access_log=False)
+        self._server = _Announcing(config)
+        self._serving = asyncio.create_task(self._server._serve([listening]))
+        await self._server.ready.wait()
+        self.link = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REPLY_SECONDS))
+
+    async def aclose(self) -> None:
+        """Stop what runs, then the server."""
+        await self._cleared()
+        await self.services.drain(0)
+        self._server.should_exit = True
+        await self._serving
+        self._listening.close()
+
+
+@asynccontextmanager
+async def server_inside(directory: Path, **variables: str) -> AsyncIterator[ServerInside]:
+    """A server on data of its own; `variables` are its environment's."""
+    server = ServerInside(directory, variables)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.aclose()
