@@ -54,7 +54,7 @@ def served(directory: Path, *providers: str, **variables: str) -> Iterator[Serve
         assert process.stdout is not None
         ready = next((line for line in process.stdout if line.startswith("ready")), None)
         assert ready is not None, (directory / "server.log").read_text()
-        url = ready.split()[1].split("/setup")[0].replace("localhost", "127.0.0.1")
+        url = ready.split()[1].split("/setup")[0]
         made = subprocess.run([PARLEY, "key", "new", "tests"], cwd=directory, env=environment, capture_output=True, text=True, check=True)
         key = next(line for line in made.stdout.splitlines() if "API_KEY=" in line).partition("=")[2]
         yield Served(f"{url}/v1", key, ports)
