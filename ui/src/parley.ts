@@ -38,6 +38,7 @@ export const answers = new Answers(client, {
   refetch: async (sessionId) => {
     // A first fetch that is still on its way may have been answered before the message was stored; refetching would only join it.
     await queries.cancelQueries({ queryKey: ["messages", sessionId] });
+    await queries.cancelQueries({ queryKey: ["session", sessionId] });
     await Promise.all([
       queries.invalidateQueries({ queryKey: ["messages", sessionId] }),
       queries.invalidateQueries({ queryKey: ["session", sessionId] }),

@@ -85,11 +85,11 @@ describe("Client", () => {
 
   it("tells an error in the server's words, and any other page as its status", async () => {
     const body = { message: "The key is wrong.", code: "provider_credentials", retryable: false, retryAfter: 3, requestId: "r", fields: [] };
-    const told = made(() => reply(502, body)).client.json({ method: "GET", path: "/x" });
+    const told = made(() => reply(502, body)).client.json({ method: "GET", path: "/providers" });
     await expect(told).rejects.toMatchObject({ status: 502, problem: { message: "The key is wrong.", code: "provider_credentials", retryAfter: 3 } });
-    const proxy = made(() => new Response("<html>", { status: 504 })).client.json({ method: "GET", path: "/x" });
+    const proxy = made(() => new Response("<html>", { status: 504 })).client.json({ method: "GET", path: "/providers" });
     await expect(proxy).rejects.toMatchObject({ status: 504, problem: { retryable: true } });
-    const gone = new Client(new Credentials(localStorage), () => Promise.reject(new TypeError("failed"))).json({ method: "GET", path: "/x" });
+    const gone = new Client(new Credentials(localStorage), () => Promise.reject(new TypeError("failed"))).json({ method: "GET", path: "/providers" });
     await expect(gone).rejects.toBeInstanceOf(ApiError);
     await expect(gone).rejects.toMatchObject({ status: 0, problem: { code: "unreachable" } });
   });

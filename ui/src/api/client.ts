@@ -1,10 +1,16 @@
 // One way to the server: adds the token, renews it once, waits for a new sign-in, turns every failure into an ApiError. Knows no route's shape.
 import { ApiError, UNREACHABLE, problemIn } from "./problem";
 import type { Credentials, Tokens } from "./credentials";
+import type { paths } from "./schema";
+
+type Filled<Path extends string> = Path extends `${infer Before}{${string}}${infer After}` ? `${Before}${string}${Filled<After>}` : Path;
+
+/** The addresses that the server has, with anything in the place of their parameters. */
+export type Address = { [Path in keyof paths]: Path extends `/api/v1${infer Rest}` ? Filled<Rest> : never }[keyof paths];
 
 export interface Call {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  path: string;
+  path: Address;
   query?: Record<string, string | number | null | undefined>;
   body?: unknown;
   signal?: AbortSignal | undefined;

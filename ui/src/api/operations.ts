@@ -2,39 +2,21 @@
 import type { Client } from "./client";
 import type {
   ApiKey,
-  ChatSettings,
   FoundSession,
+  KeyMade,
   Message,
   Page,
-  Preferences,
+  PreferenceChanges,
+  ProviderChanges,
   Providers,
+  Registration,
   Session,
+  SessionChanges,
+  SessionMade,
   SignedIn,
   TestResult,
   User,
 } from "./shapes";
-
-export interface Registration {
-  username: string;
-  email: string;
-  password: string;
-  setupCode?: string;
-  inviteCode?: string;
-}
-
-export type SessionChanges = {
-  title?: string;
-  provider?: string;
-  model?: string;
-  systemPrompt?: string | null;
-} & ChatSettings;
-
-export interface ProviderChanges {
-  endpoint?: string;
-  apiKey?: string;
-  model?: string;
-  enabled?: boolean;
-}
 
 const SESSIONS_AT_ONCE = 40;
 const MESSAGES_AT_ONCE = 50;
@@ -67,7 +49,7 @@ export class Operations {
     return this.#client.json({ method: "GET", path: "/auth/profile" });
   }
 
-  savePreferences(changes: Preferences): Promise<User> {
+  savePreferences(changes: PreferenceChanges): Promise<User> {
     return this.#client.json({ method: "PUT", path: "/auth/preferences", body: changes });
   }
 
@@ -95,7 +77,7 @@ export class Operations {
     return this.#client.json({ method: "GET", path: `/chat/sessions/${id}` });
   }
 
-  createSession(settings: SessionChanges): Promise<{ sessionId: string }> {
+  createSession(settings: SessionChanges): Promise<SessionMade> {
     return this.#client.json({ method: "POST", path: "/chat/session", body: settings });
   }
 
@@ -112,7 +94,7 @@ export class Operations {
     return this.#client.json({ method: "GET", path: `/chat/sessions/${sessionId}/messages`, query });
   }
 
-  showBranch(sessionId: string, messageId: string): Promise<unknown> {
+  showBranch(sessionId: string, messageId: string): Promise<Session> {
     return this.#client.json({ method: "PATCH", path: `/chat/sessions/${sessionId}`, body: { shownMessageId: messageId } });
   }
 
@@ -126,7 +108,7 @@ export class Operations {
     return this.#client.json({ method: "GET", path: "/keys" });
   }
 
-  createKey(name: string, scopes: string[]): Promise<{ id: string; name: string; key: string }> {
+  createKey(name: string, scopes: string[]): Promise<KeyMade> {
     return this.#client.json({ method: "POST", path: "/keys", body: { name, scopes } });
   }
 

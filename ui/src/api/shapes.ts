@@ -1,39 +1,18 @@
-// What the routes take and give.
-import type { Outcome, Part } from "./events";
-import type { Problem } from "./problem";
-import type { Tokens } from "./credentials";
+// What the routes take and give, under the names that the page uses. Generated types; where the document says less than is known, said here.
+import type { components } from "./schema";
 
-export interface Preferences {
-  defaultProvider?: string | null;
-  defaultModel?: string | null;
-  defaultTemperature?: number | null;
-  systemPrompt?: string | null;
-}
+type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
 
-export interface User {
-  id: string;
-  username: string;
-  email: string;
-  role: "user" | "admin";
-  preferences: Preferences;
-  createdAt: string;
-}
+export type Preferences = Schema<"Preferences">;
+export type PreferenceChanges = Schema<"PreferenceChanges">;
+export type User = Schema<"Profile">;
+export type SignedIn = Schema<"SignedIn">;
+export type Registration = Schema<"NewAccount">;
 
-export interface SignedIn extends Tokens {
-  user: User;
-}
+export type Model = Schema<"ModelView">;
+export type Capabilities = Schema<"Capabilities">;
 
-export interface Model {
-  id: string;
-  label?: string;
-  description?: string;
-  contextTokens?: number;
-  capabilities?: Capabilities;
-}
-
-/** True yes, false no, null or absent unknown. */
-export type Capabilities = Record<string, boolean | string | null | undefined>;
-
+/** The form of a provider's options: JSON Schema. */
 export interface OptionSchema {
   type?: string | string[];
   title?: string;
@@ -46,88 +25,23 @@ export interface OptionSchema {
   properties?: Record<string, OptionSchema>;
 }
 
-export interface Provider {
-  name: string;
-  label: string;
-  description: string;
-  status?: "ready" | "unconfigured" | "quarantined" | "unhealthy";
-  reason?: string | null;
-  capabilities?: Capabilities;
-  optionsSchema?: OptionSchema | null;
-  /** The model that answers where none is named; "" where it has none. */
-  model?: string;
-  models?: Model[];
-  local?: boolean;
-  needsKey?: boolean;
-  docsUrl?: string;
-}
-
-export interface Providers {
-  available: string[];
-  default: string | null;
-  providers: Provider[];
-}
+export type Provider = Omit<Schema<"ProviderView">, "optionsSchema"> & { optionsSchema?: OptionSchema };
+export type Providers = Omit<Schema<"ProviderListing">, "providers"> & { providers: Provider[] };
+export type ProviderChanges = Schema<"ProviderChanges">;
+export type TestResult = Schema<"TestResult">;
 
 /** What optionsSchema describes; null or absent: the model's own default. */
 export type ChatSettings = Record<string, unknown>;
 
-export interface Snippet {
-  text: string;
-  /** Pairs of start and end in `text`, counted in characters. */
-  highlights: [number, number][];
-}
-
-export interface Session {
-  id: string;
-  title: string;
-  provider: string;
-  model: string;
-  systemPrompt?: string | null;
-  settings: ChatSettings;
-  createdAt: string;
-  lastActivityAt: string;
-  /** An answer is being made. */
-  running: boolean;
-}
-
-/** A session in a list; where something was searched for, what was found and in which message. */
-export interface FoundSession {
-  session: Session;
-  titleHighlights?: [number, number][];
-  messageId?: string | null;
-  snippet?: Snippet | null;
-}
+export type Session = Omit<Schema<"SessionView">, "settings"> & { settings: ChatSettings };
+export type FoundSession = Omit<Schema<"FoundSession">, "session"> & { session: Session };
+export type SessionChanges = Pick<Schema<"SessionChanges">, "title" | "provider" | "model" | "systemPrompt" | "shownMessageId"> & ChatSettings;
+export type SessionMade = Schema<"SessionMade">;
+export type Message = Schema<"MessageView">;
+export type ApiKey = Schema<"KeyView">;
+export type KeyMade = Schema<"KeyMade">;
 
 export interface Page<Item> {
   items: Item[];
   nextCursor?: string | null;
-}
-
-export interface Message {
-  id: string;
-  role: string;
-  content: string;
-  parts: Part[];
-  createdAt: string;
-  status: "complete" | "running" | "failed" | "cancelled" | "interrupted";
-  metadata?: (Outcome & { warnings?: { code: string; message: string }[]; error?: Problem | null }) | null;
-  /** The ids of all that stand in its place, itself included; absent where it stands alone. */
-  siblings?: string[];
-}
-
-export interface ApiKey {
-  id: string;
-  name: string;
-  scopes: string[];
-  createdAt: string;
-  expiresAt?: string | null;
-  lastUsedAt?: string | null;
-  shownPrefix?: string;
-}
-
-export interface TestResult {
-  success: boolean;
-  provider: string;
-  error?: string | null;
-  latencyMs?: number | null;
 }

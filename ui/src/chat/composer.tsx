@@ -46,7 +46,8 @@ function FileChip({ file, onRemove }: { file: Attached; onRemove: () => void }) 
 export function Composer({ chat, drafts, busy, stopping, insert, images, onSend, onStop, children }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState(() => drafts.get(chat));
+  // What is on its way is still kept as a draft, but is no longer to be written.
+  const [text, setText] = useState(() => (busy ? "" : drafts.get(chat)));
   const [sending, setSending] = useState(false);
   const [over, setOver] = useState(false);
   const attaching = useAttaching();

@@ -5,7 +5,7 @@ import { entriesOf } from "./entries";
 import { EMPTY_ANSWER } from "./fold";
 
 function message(id: string, role: string): Message {
-  return { id, role, content: id, parts: [], createdAt: "2026-01-01T00:00:00.000Z", status: "complete" };
+  return { id, sessionId: "s1", parentId: null, role, content: id, parts: [], createdAt: "2026-01-01T00:00:00.000Z", status: "complete" };
 }
 
 const question = message("q1", "user");

@@ -3,6 +3,7 @@ import type { ChatEvent } from "../api/events";
 import { blocksOf, EMPTY_ANSWER, fold, hasEnded, textOf, type Answer } from "./fold";
 
 const messageId = "m1";
+const done = { messageId, usage: null, responseTime: 1, provider: "p", model: "m", finishReason: "stop", cost: null } as const;
 
 function folded(...events: ChatEvent[]): Answer {
   return events.reduce(fold, EMPTY_ANSWER);
@@ -20,8 +21,8 @@ describe("fold", () => {
       { type: "reasoning", content: "think.", messageId, seq: 2 },
       token(3, "Hello"),
       token(4, " there"),
-      { type: "tool", call, status: "started", messageId, seq: 5 },
-      { type: "tool", call: { ...call, arguments: '{"city":"Bern"}' }, status: "called", messageId, seq: 6 },
+      { type: "tool", call: { type: "tool_call", ...call }, status: "started", messageId, seq: 5 },
+      { type: "tool", call: { type: "tool_call", ...call, arguments: '{"city":"Bern"}' }, status: "called", messageId, seq: 6 },
       token(7, "Done."),
     );
     expect(answer.blocks).toEqual([
@@ -56,9 +57,9 @@ describe("fold", () => {
   });
 
   it("ends with done, and keeps the text where it ends with an error", () => {
-    const done = folded(token(1, "a"), { type: "done", messageId, seq: 2, provider: "p", model: "m", finishReason: "stop" });
-    expect(hasEnded(done)).toBe(true);
-    expect(done.outcome?.model).toBe("m");
+    const whole = folded(token(1, "a"), { type: "done", seq: 2, ...done });
+    expect(hasEnded(whole)).toBe(true);
+    expect(whole.outcome?.model).toBe("m");
     const failed = folded(token(1, "a"), { type: "error", messageId, seq: 2, code: "stream_truncated", message: "cut", retryable: true });
     expect(hasEnded(failed)).toBe(true);
     expect(textOf(failed.blocks)).toBe("a");
@@ -76,7 +77,7 @@ describe("fold", () => {
     const live = folded(
       { type: "reasoning", content: "Hm.", messageId, seq: 1 },
       token(2, "Text"),
-      { type: "tool", call, status: "called", messageId, seq: 3 },
+      { type: "tool", call: { type: "tool_call", ...call }, status: "called", messageId, seq: 3 },
     );
     const parts = [{ type: "reasoning", text: "Hm." } as const, { type: "text", text: "Text" } as const, { type: "tool_call", ...call } as const];
     expect(blocksOf("Text", parts)).toEqual(live.blocks);

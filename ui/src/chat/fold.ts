@@ -52,7 +52,8 @@ function appended(blocks: readonly Block[], kind: "text" | "reasoning", text: st
   return [...blocks, { kind, text }];
 }
 
-function withTool(blocks: readonly Block[], call: ToolCall, status: ToolStatus, result: string | null): readonly Block[] {
+function withTool(blocks: readonly Block[], given: ToolCall, status: ToolStatus, result: string | null): readonly Block[] {
+  const call: ToolCall = { id: given.id, name: given.name, arguments: given.arguments };
   const block: Block = { kind: "tool", call, status, result };
   const index = blocks.findIndex((other) => other.kind === "tool" && other.call.id === call.id);
   return index < 0 ? [...blocks, block] : blocks.with(index, block);
@@ -64,7 +65,7 @@ function withPart(blocks: readonly Block[], part: Part): readonly Block[] {
     case "reasoning":
       return appended(blocks, part.type, part.text);
     case "tool_call":
-      return withTool(blocks, { id: part.id, name: part.name, arguments: part.arguments }, "called", null);
+      return withTool(blocks, part, "called", null);
     case "image":
     case "file":
       return [...blocks, { kind: part.type, media: part }];

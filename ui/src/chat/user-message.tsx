@@ -69,7 +69,7 @@ export const UserMessage = memo(function UserMessage({ sessionId, text, last, me
           {files.map((file, index) => (
             <span key={index} className="file-chip still">
               <Paperclip size={14} aria-hidden />
-              <span>{file.name || file.mediaType}</span>
+              <span>{("name" in file && file.name) || file.mediaType}</span>
             </span>
           ))}
         </div>

@@ -3,8 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { problemOf } from "../api/problem";
-import type { SessionChanges } from "../api/operations";
-import type { OptionSchema, Provider, User } from "../api/shapes";
+import type { OptionSchema, Provider, SessionChanges, User } from "../api/shapes";
 import { Note } from "../controls/note";
 import { toast } from "../controls/toasts";
 import { takeTarget, useNewTarget } from "../chat/new-target";
@@ -45,7 +44,7 @@ interface OptionsProps {
 
 function ProviderOptions({ provider, model, settings, onSave }: OptionsProps) {
   const { extra, ...offered } = provider.optionsSchema?.properties ?? {};
-  const capabilities = provider.models?.find((other) => other.id === model)?.capabilities ?? {};
+  const capabilities: Record<string, unknown> = provider.models?.find((other) => other.id === model)?.capabilities ?? {};
   const all: Record<string, OptionSchema> = { ...ALWAYS, ...offered };
   const own = (settings.extra ?? {}) as Record<string, unknown>;
   const unavailable = (name: string): string | null => {

@@ -1,7 +1,7 @@
 // What every new chat begins with.
 import { useMutation } from "@tanstack/react-query";
 import { problemOf } from "../api/problem";
-import type { Preferences, User } from "../api/shapes";
+import type { PreferenceChanges, User } from "../api/shapes";
 import { Note } from "../controls/note";
 import { chosenTarget } from "../chat/target";
 import { providerNamed, useProviders } from "../data";
@@ -15,7 +15,7 @@ const TEMPERATURE = { type: "number", minimum: 0, maximum: 2, description: "Low 
 export function DefaultsSection({ user }: { user: User }) {
   const providers = useProviders();
   const saving = useMutation({
-    mutationFn: (changes: Preferences) => operations.savePreferences(changes),
+    mutationFn: (changes: PreferenceChanges) => operations.savePreferences(changes),
     onSuccess: (profile) => queries.setQueryData(["profile"], profile),
   });
   if (!providers.data) return <p className="hint">Loading …</p>;

@@ -3,8 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { ChevronRight, LoaderCircle } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { problemOf } from "../api/problem";
-import type { ProviderChanges } from "../api/operations";
-import type { Provider } from "../api/shapes";
+import type { Provider, ProviderChanges, TestResult } from "../api/shapes";
 import { Field } from "../controls/field";
 import { Note } from "../controls/note";
 import { sentence } from "../controls/sentence";
@@ -16,7 +15,7 @@ interface ProviderFormProps {
   onTested: (success: boolean) => void;
 }
 
-function Result({ label, test }: { label: string; test: { success: boolean; error?: string | null; latencyMs?: number | null } }) {
+function Result({ label, test }: { label: string; test: TestResult }) {
   return test.success ? (
     <Note kind="good">
       {label} answers{test.latencyMs ? `, in ${Math.round(test.latencyMs)} ms` : ""}.

@@ -31,7 +31,7 @@ function ProviderRow({ provider }: { provider: Provider }) {
           <b>{provider.label}</b>
           <span className="hint">
             {STATUS[status]}
-            {provider.reason ? `: ${provider.reason}` : ""}
+            {status === "unconfigured" ? ` · ${provider.description}` : provider.reason ? `: ${provider.reason}` : ""}
           </span>
         </span>
         <button

@@ -47,6 +47,11 @@ function Shown({ user, sessionId, section }: Pick<SheetProps, "user" | "sessionI
   }
 }
 
+/** On a phone the sections are wider than the screen. */
+function intoView(element: HTMLElement | null): void {
+  element?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 export default function SettingsSheet({ user, sessionId, section, onSection, onClose }: SheetProps) {
   const sections = (Object.keys(LABELS) as Section[]).filter((name) => name !== "providers" || user.role === "admin");
   return (
@@ -59,7 +64,13 @@ export default function SettingsSheet({ user, sessionId, section, onSection, onC
       </header>
       <nav className="sheet-nav" aria-label="Settings">
         {sections.map((name) => (
-          <button key={name} type="button" aria-current={name === section ? "page" : undefined} onClick={() => onSection(name)}>
+          <button
+            key={name}
+            ref={name === section ? intoView : null}
+            type="button"
+            aria-current={name === section ? "page" : undefined}
+            onClick={() => onSection(name)}
+          >
             {LABELS[name]}
           </button>
         ))}
