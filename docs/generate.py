@@ -275,8 +275,8 @@ def chat_completions_page() -> str:
 `Authorization: Bearer …` or `x-api-key`; `parley key new NAME` makes one.
 
 A field that has no meaning behind a provider is left out and named in the reply's header `x-parley-warnings`; so is a field that
-nobody knows, unless the provider takes any (`openai-compatible`, `llama-cpp`): then it is passed on, and named all the same. With the header `x-parley-strict: 1` such a request is refused instead. What would change the form of the answer is
-refused always.
+nobody knows, unless the provider takes any (`openai-compatible`, `llama-cpp`): then it is passed on, and named all the same. With
+the header `x-parley-strict: 1` such a request is refused instead. What would change the form of the answer is refused always.
 
 {table()}
 ## Replies
