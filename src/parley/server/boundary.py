@@ -12,9 +12,11 @@ from typing import Any, Final
 from litestar.types import ASGIApp, Message, Receive, Send
 
 from parley.server.metrics import Metrics
+from parley.telemetry import get_logger
 
 REQUEST_ID: Final = "parley.request_id"
 CLIENT_ADDRESS: Final = "parley.client_address"
+_log = get_logger(__name__)
 _FITTING_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ALWAYS: Final[list[tuple[bytes, bytes]]] = [
     (b"x-content-type-options", b"nosniff"),
@@ -36,6 +38,13 @@ def request_id_of(scope: Any) -> str:
 def client_address_of(scope: Any) -> str:
     """The client's address; through a trusted proxy, the one that it names."""
     return scope["state"][CLIENT_ADDRESS]
+
+
+def log_unexpected(exception: BaseException, request_id: str) -> None:
+    """Write down what happened, under the id that the caller was given."""
+    from traceback import format_exception
+
+    _log.error("unexpected_error", request_id=request_id, traceback="".join(format_exception(exception)))
 
 
 class TrustedProxies:
@@ -90,8 +99,16 @@ class Boundary:
 
         try:
             await self._app(scope, receive, send_guarded)
+        except Exception as error:  # noqa: BLE001 - the last resort: the server below would write it to its log unscrubbed
+            log_unexpected(error, request_id)
+            if not status:
+                await send_guarded({"type": "http.response.start", "status": 500, "headers": []})
+                await send_guarded({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._metrics.count_request(scope, status=status, seconds=time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.count_request(scope, status=status, seconds=seconds)
+            if _log.debug_enabled:
+                _log.debug("request", id=request_id, method=scope["method"], path=scope["path"], status=status, seconds=seconds)
 
     def _missing(self, headers: Any) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}

@@ -12,9 +12,9 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from msgspec import Struct
 
 from parley.contract.errors import ErrorCode, FieldProblem, InvalidRequestError, ParleyError
-from parley.server.boundary import request_id_of
+from parley.server.boundary import log_unexpected, request_id_of
 from parley.services.errors import BodyTooLargeError, NotFoundError
-from parley.telemetry import get_logger, scrub
+from parley.telemetry import scrub
 
 STATUSES: Final[dict[ErrorCode, int]] = {
     ErrorCode.MALFORMED_JSON: 400,
@@ -52,8 +52,6 @@ STATUSES: Final[dict[ErrorCode, int]] = {
 }
 # A 429 must say when to come back; a vendor that does not say so has limits by the minute.
 UNKNOWN_RETRY_AFTER_SECONDS: Final = 10
-
-_log = get_logger(__name__)
 
 
 class InternalError(ParleyError):
@@ -140,13 +138,6 @@ def handle_exception(request: Request[Any, Any, Any], exception: Exception) -> R
     if isinstance(exception, MethodNotAllowedException):
         response.headers.update(exception.headers or {})
     return response
-
-
-def log_unexpected(exception: BaseException, request_id: str) -> None:
-    """Write down what happened, under the id that the caller was given."""
-    from traceback import format_exception
-
-    _log.error("unexpected_error", request_id=request_id, traceback="".join(format_exception(exception)))
 
 
 def as_parley_error(exception: Exception) -> ParleyError:

@@ -18,8 +18,8 @@ from msgspec import Struct, structs
 
 from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
 from parley.server.bodies import read_json, read_query
-from parley.server.boundary import is_loopback, request_id_of
-from parley.server.errors import as_parley_error, log_unexpected
+from parley.server.boundary import is_loopback, log_unexpected, request_id_of
+from parley.server.errors import as_parley_error
 from parley.server.policy import Policy, Route, authorise
 from parley.server.sse import EventStream
 from parley.server.twins import camel, to_camel
