@@ -219,6 +219,10 @@ class Answer:
 
     def _leave(self) -> None:
         self._readers -= 1
+        self.stop_if_forsaken()
+
+    def stop_if_forsaken(self) -> None:
+        """Nobody reads it: end it, where that was asked for."""
         if self._on_disconnect == "cancel" and not self._readers and not self.over.done():
             self.stop("cancelled")
 

@@ -91,15 +91,16 @@ class Generations:
         if session_id in self._live:
             raise running_already()
         self._live[session_id] = answer
-        try:
-            await self._stored.begin(beginning)
-        except BaseException as error:
-            del self._live[session_id]
-            answer.abandon(error if isinstance(error, ParleyError) else None)
-            raise
-        task = asyncio.get_running_loop().create_task(self._make(answer, batches))
+        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.get_running_loop().create_task(self._make(answer, beginning, batches, begun=begun))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        try:
+            # A caller that goes away now must not leave a stored question without its answer.
+            await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            answer.stop_if_forsaken()
+            raise
 
     async def find(self, user_id: str, session_id: str, *, message_id: str | None = None) -> Generation:
         """The generation of an answer, else the newest of the session. Raises NotFoundError."""
@@ -150,7 +151,15 @@ class Generations:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _make(self, answer: Answer, batches: Batches) -> None:
+    async def _make(self, answer: Answer, beginning: Beginning, batches: Batches, *, begun: asyncio.Future[None]) -> None:
+        try:
+            await self._stored.begin(beginning)
+        except ParleyError as error:
+            del self._live[answer.message.session_id]
+            answer.abandon(error)
+            begun.set_exception(error)
+            return
+        begun.set_result(None)
         try:
             await answer.make(batches, before_end=lambda: self._live.pop(answer.message.session_id))
             if self._on_end is not None:

@@ -52,11 +52,14 @@ class Database:
         """
         address = _address(url)
         shared = address.get_backend_name() == "postgresql"
+        engine: _Engine | None = None
         try:
-            engine: _Engine = _PostgreSQL(address) if shared else _SQLite(address)
+            engine = _PostgreSQL(address) if shared else _SQLite(address)
             await engine.write(migrate)
-        except DATABASE_ERRORS as error:
-            raise told(error) from error
+        except (ConfigurationError, *DATABASE_ERRORS) as error:
+            if engine is not None:
+                await engine.aclose()
+            raise error if isinstance(error, ConfigurationError) else told(error) from error
         return cls(engine, shared=shared)
 
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Executable
 
 from parley.storage.errors import StorageUnavailableError
 from parley.storage.faults import DATABASE_ERRORS, is_away, told
+from parley.telemetry import get_logger
 
 LOG_SECONDS = 0.15
 """How long the log waits for company; with the commit itself it stays below 200 ms."""
@@ -19,6 +20,7 @@ MAX_WAITING_UNITS = 20_000
 Parameters: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _Result = TypeVar("_Result")
+_logger = get_logger(__name__)
 
 
 class Change(NamedTuple):
@@ -58,6 +60,7 @@ class Writer:
         self._urgent = asyncio.Event()
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._ended)
 
     async def submit(self, statement: Executable, parameters: Parameters = None) -> int:
         """Run one statement; the number of rows it changed, once that is committed. Raises as `submit_all` does."""
@@ -104,7 +107,7 @@ class Writer:
         self._closing = True
         self._waiting.set()
         self._urgent.set()
-        await self._task
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while self._units or self._entries or not self._closing:
@@ -116,7 +119,17 @@ class Writer:
             if not self._units and not self._closing:
                 self._waiting.clear()
                 self._urgent.clear()
-            await self._write(units, entries)
+            try:
+                await self._write(units, entries)
+            finally:
+                _give_up(units, entries)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """However the task ended: nobody waits for it for ever."""
+        self._closing = True
+        _give_up(self._units, self._entries)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _logger.error("the writer broke down; restart the server", error=error)
 
     async def _gather(self) -> None:
         """Nobody waits for the log: let more of it come, until something comes along that is waited for."""
@@ -194,6 +207,13 @@ def _joined(changes: Sequence[Change]) -> Change:
     for _, parameters in changes:
         rows.extend([parameters] if isinstance(parameters, Mapping) else parameters or [{}])
     return Change(changes[0].statement, rows)
+
+
+def _give_up(units: Sequence[_Unit], entries: Sequence[_Entry]) -> None:
+    """For whoever has had no answer yet."""
+    for waiting in (*units, *entries):
+        if not waiting.done.done():
+            waiting.done.set_exception(StorageUnavailableError("the server cannot write; nothing was stored"))
 
 
 def _settle(done: asyncio.Future[_Result], result: _Result) -> None:

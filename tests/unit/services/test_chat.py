@@ -207,7 +207,14 @@ async def test_a_caller_that_stops_waiting_has_left(talk: Talk) -> None:
     held = Held()
     talk.play = held.play
     generation = await talk.chat.send(talk.principal, await talk.session(), "x", on_disconnect="cancel")
-    waiting = asyncio.create_task(generation.wait())
+    started = asyncio.Event()
+
+    async def wait() -> None:
+        started.set()
+        await generation.wait()
+
+    waiting = asyncio.create_task(wait())
+    await started.wait()
     await held.begun.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

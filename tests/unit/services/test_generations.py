@@ -308,3 +308,28 @@ async def test_a_session_that_is_deleted_ends_its_answer(talk: Talk) -> None:
     await talk.sessions.delete(talk.principal, session_id)
     await reader.to_the_end()
     assert (await talk.sessions.list(talk.principal)).items == []
+
+
+@pytest.mark.parametrize(("on_disconnect", "expected"), [("continue", "stop"), ("cancel", "cancelled")])
+async def test_a_caller_that_goes_while_the_question_is_stored_leaves_no_half_of_it(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch, on_disconnect: str, expected: str
+) -> None:
+    storing, go_on, begin = asyncio.Event(), asyncio.Event(), talk.stored.begin
+
+    async def begin_slowly(beginning: Beginning) -> None:
+        storing.set()
+        await go_on.wait()
+        await begin(beginning)
+
+    session_id = await talk.session()
+    with monkeypatch.context() as patch:
+        patch.setattr(talk.stored, "begin", begin_slowly)
+        sending = asyncio.create_task(talk.chat.send(talk.principal, session_id, "x", on_disconnect=on_disconnect))
+        await storing.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    following = await talk.chat.follow(talk.principal, session_id)
+    go_on.set()
+    assert (await following.wait()).finish_reason == expected
+    assert (await talk.say(session_id, "again")).text == "echo: again "

@@ -86,3 +86,14 @@ async def test_migrating_twice_is_migrating_once(database: Database, tmp_path: P
     with sqlite3.connect(tmp_path / "parley.db") as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
     connection.close()
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'parley.db'}"
+    await (await Database.open(url)).aclose()
+    with sqlite3.connect(tmp_path / "parley.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(ConfigurationError) as caught:
+        await Database.open(url)
+    assert "another version" in caught.value.message

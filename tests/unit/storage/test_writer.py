@@ -150,3 +150,16 @@ async def test_closing_writes_what_waits_and_takes_nothing_more(notes: Database)
     assert await stored(notes) == [(1, "x")]
     with pytest.raises(StorageUnavailableError):
         await notes.writer.submit(ADD, note(2))
+
+
+async def test_a_writer_that_breaks_down_leaves_nobody_waiting(notes: Database) -> None:
+    def broken() -> Change:
+        raise RuntimeError("a fault of ours")
+
+    waiting = notes.writer.log(broken)
+    with pytest.raises(StorageUnavailableError):
+        await notes.writer.submit(ADD, note(1))
+    with pytest.raises(StorageUnavailableError):
+        await waiting
+    with pytest.raises(StorageUnavailableError):
+        await notes.writer.submit(ADD, note(2))
