@@ -74,7 +74,7 @@ export function SignInForm({ onSignedIn, identifier: known }: FormProps & { iden
             type="password"
             autoComplete="current-password"
             required
-            autoFocus={Boolean(known)}
+            data-first={known ? "" : undefined}
             value={password}
             onChange={(event) => setPassword(event.target.value)}
           />

@@ -33,9 +33,7 @@ export function SignInAgain() {
         <h2>Sign in again</h2>
         <p>Your session has ended. What you wrote is kept, and goes on from here.</p>
       </div>
-      <div className="gate-inside">
-        <SignInForm onSignedIn={enter} identifier={known()?.username} />
-      </div>
+      <SignInForm onSignedIn={enter} identifier={known()?.username} />
       <button type="button" className="link-button" onClick={signOutHere}>
         Sign out instead
       </button>

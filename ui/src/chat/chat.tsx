@@ -122,6 +122,7 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
   );
   const failed = problem ? <ProblemNote problem={problem} /> : null;
   const missing = session.error ?? messages.error;
+  const missingProblem = missing && stored.length === 0 ? problemOf(missing) : null;
   return (
     <>
       <header className="header">
@@ -140,10 +141,14 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
         </button>
       </header>
       <div className="chat">
-        {missing && stored.length === 0 ? (
+        {missingProblem ? (
           <div className="empty">
             <div className="column">
-              <ProblemNote title="This chat could not be opened." problem={problemOf(missing)} onRetry={() => void retry()}>
+              <ProblemNote
+                title="This chat could not be opened."
+                problem={missingProblem}
+                onRetry={missingProblem.retryable ? () => void retry() : undefined}
+              >
                 <button type="button" className="button" onClick={() => navigate("/")}>
                   New chat
                 </button>

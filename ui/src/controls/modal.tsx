@@ -1,4 +1,5 @@
 // A dialog of the browser's own: it keeps the focus inside, closes on Escape and gives the focus back.
+// What carries `data-first` has the focus when it opens, else what stands first.
 import { useEffect, useRef, type ReactNode } from "react";
 
 interface ModalProps {
@@ -21,6 +22,7 @@ export function Modal({ className, label, onClose, children, closable = true }: 
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    element?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => {
       element?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
