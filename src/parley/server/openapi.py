@@ -99,9 +99,15 @@ def _success(route: Route, signature: Signature, schemas: _Schemas) -> dict[str,
     if route.status == HTTPStatus.NO_CONTENT:
         return described
     places = [schemas.places[camel(reply)] for reply in signature.replies]
-    schema = {"type": "string"} if not places else places[0] if len(places) == 1 else {"anyOf": places}
-    described["content"] = {media_type: {"schema": schema} for media_type in route.media_types}
+    described["content"] = {media_type: {"schema": _reply_schema(places, media_type)} for media_type in route.media_types}
     return described
+
+
+def _reply_schema(places: Sequence[dict[str, Any]], media_type: str) -> dict[str, Any]:
+    """Of one of these; where none is known, JSON may be anything, and everything else is text."""
+    if not places:
+        return {} if media_type == "application/json" else {"type": "string"}
+    return places[0] if len(places) == 1 else {"anyOf": list(places)}
 
 
 def _failures(route: Route, schemas: _Schemas) -> dict[str, Any]:
