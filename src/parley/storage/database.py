@@ -7,17 +7,19 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from parley.contract.errors import ConfigurationError, FieldProblem
 from parley.storage.faults import DATABASE_ERRORS, told
 from parley.storage.migration import migrate
 from parley.storage.writer import Parameters, Writer
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 READERS = 4
 BUSY_SECONDS = 10
@@ -120,6 +122,9 @@ class _PostgreSQL:
     """Connections of the asynchronous driver, in a pool."""
 
     def __init__(self, address: URL) -> None:
+        # It brings the ORM along, for which SQLite's start has no time.
+        from sqlalchemy.ext.asyncio import create_async_engine
+
         self._engine: AsyncEngine = create_async_engine(address, pool_size=POOL_SIZE, pool_pre_ping=True)
 
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from parley.contract.errors import ConfigurationError, FieldProblem
 
@@ -17,6 +17,10 @@ def migrate(connection: Connection) -> None:
 
     Raises ConfigurationError for a database that has seen a step which this version does not know.
     """
+    with connection.begin():
+        if _is_current(connection):
+            return
+    # Alembic takes longer to import than all the rest of a usual start, which has nothing for it to do.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -33,3 +37,11 @@ def migrate(connection: Connection) -> None:
         except CommandError as error:
             message = f"the database was made by another version of Parley ({error}); use that version, or another database"
             raise ConfigurationError(message, fields=[FieldProblem(path="DATABASE_URL", message=message)]) from error
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether the newest step has been run. The files of the steps are named after their numbers."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    newest = max(path.stem.partition("_")[0].removeprefix("v") for path in (MIGRATIONS / "versions").glob("v*.py"))
+    return [*connection.execute(text("SELECT version_num FROM alembic_version")).scalars()] == [newest]
