@@ -35,6 +35,11 @@ def request_id_of(scope: Any) -> str:
     return scope["state"][REQUEST_ID]
 
 
+def header_of(scope: Any, name: bytes) -> str | None:
+    """A request's header by its name in lower case. Litestar's own way makes a mapping of all of them first."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
 def client_address_of(scope: Any) -> str:
     """The client's address; through a trusted proxy, the one that it names."""
     return scope["state"][CLIENT_ADDRESS]

@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 
 from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
 from parley.server.bodies import read_json, read_query
-from parley.server.boundary import is_loopback, log_unexpected, request_id_of
+from parley.server.boundary import header_of, is_loopback, log_unexpected, request_id_of
 from parley.server.errors import as_parley_error
 from parley.server.policy import Policy, Route, authorise
 from parley.server.sse import EventStream
@@ -143,9 +143,9 @@ class Handlers:
 
 def bearer_token(request: AnyRequest) -> str | None:
     """The token that was sent, as `Authorization: Bearer` or `x-api-key`; None where there is none of either."""
-    header = request.headers.get("authorization")
+    header = header_of(request.scope, b"authorization")
     if header is None:
-        return request.headers.get("x-api-key")
+        return header_of(request.scope, b"x-api-key")
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise UnauthenticatedError("the header Authorization must be: Bearer, a space, the token")

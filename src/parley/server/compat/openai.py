@@ -22,6 +22,7 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ResponseWarning
 from parley.dispatch.client import Client
 from parley.guard.guarded import GuardedProvider
+from parley.server.boundary import header_of
 from parley.server.compat.answering import (
     CLIENT_GONE_STATUS,
     MAX_BODY_BYTES,
@@ -126,7 +127,7 @@ class ChatCompletions:
         call: ChatCall | None = None
         try:
             body = await body_of(request)
-            strict = request.headers.get("x-parley-strict", "").lower() in {"1", "true"}
+            strict = header_of(request.scope, b"x-parley-strict") in {"1", "true"}
             call = decode_request(body, strict=strict, recall=partial(self._memory.recall, principal.user_id))
             asked = self._asked(call, principal)
             answer = self._stream if call.stream else self._whole
