@@ -58,7 +58,7 @@ class ServerProcess:
         self.output = ""
         self.link = ""
         self._directory = directory
-        self._variables = {
+        self.variables = {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
             "HOST": "127.0.0.1",
             "PORT": "0",
@@ -86,7 +86,7 @@ class ServerProcess:
             str(program),
             "serve",
             cwd=self._directory,
-            env=self._variables,
+            env=self.variables,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
