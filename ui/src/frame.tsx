@@ -79,8 +79,8 @@ export function Frame({ user }: { user: User }) {
 
   return (
     <div className={sidebar ? "app" : "app closed"}>
-      <a className="skip-link" href="#message">
-        Skip to the message field
+      <a className="skip-link" href="#chat">
+        Skip to the chat
       </a>
       {sidebar || !WIDE.matches ? (
         <Sidebar
@@ -93,7 +93,7 @@ export function Frame({ user }: { user: User }) {
         />
       ) : null}
       <button type="button" className="sidebar-veil" aria-label="Close the list of chats" onClick={() => setSidebar(false)} />
-      <main className="main">
+      <main className="main" id="chat" tabIndex={-1}>
         <OfflineBanner />
         <Boundary part="This chat" key={sessionId}>
           <Chat user={user} sessionId={sessionId} onSidebar={() => setSidebar(true)} onSettings={settings.open} />

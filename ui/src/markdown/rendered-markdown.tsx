@@ -29,6 +29,7 @@ const components: Components = {
       {alt ? `Image not loaded: ${alt}` : "Image not loaded"}
     </span>
   ),
+  input: ({ checked }) => <input type="checkbox" checked={checked ?? false} readOnly disabled aria-label={checked ? "Done" : "Open"} />,
   table: ({ children }) => (
     <div className="table-box" role="region" aria-label="Table" tabIndex={0}>
       <table>{children}</table>

@@ -28,12 +28,15 @@ interface SidebarProps {
 function UserMenu({ user, onSettings }: { user: User; onSettings: (section: Section) => void }) {
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="side-action" aria-label={`Account of ${user.username}`}>
+      <Menu.Trigger className="side-action">
         <span className="avatar" aria-hidden>
           {user.username.slice(0, 1).toUpperCase()}
         </span>
         <span className="who">
-          <span>{user.username}</span>
+          <span>
+            <span className="visually-hidden">Account of </span>
+            {user.username}
+          </span>
           {user.role === "admin" ? <span className="hint">Administrator</span> : null}
         </span>
       </Menu.Trigger>
