@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import ExtraOption
-from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
+from parley.contract.errors import CallerError, ErrorCode, InvalidRequestError, MissingCredentialError, ParleyError
 from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.contract.response import ResponseWarning
@@ -150,8 +150,8 @@ def decode_request(body: bytes, *, strict: bool = False, recall: Recall | None =
 
 
 def error_param(error: ParleyError, call: ChatCall | None) -> tuple[str | None, str]:
-    """The `param` that an error is about, and its message in the client's own names."""
-    if not error.fields:
+    """The `param` that an error is about, and its message in the client's own names. A variable of the operator's is no param."""
+    if not error.fields or not isinstance(error, CallerError) or isinstance(error, MissingCredentialError):
         return None, error.message
     path = error.fields[0].path
     param = path if call is None else call.param(path)

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.contract.capabilities import ExtraOption
-from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError, UnsupportedFeatureError
+from parley.contract.errors import (
+    ConfigurationError,
+    ErrorCode,
+    FieldProblem,
+    InvalidRequestError,
+    MissingCredentialError,
+    ParleyError,
+    UnsupportedFeatureError,
+)
 from parley.contract.http import Target
 from parley.contract.messages import FilePart, ImagePart, Message, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.contract.options import NamedToolChoice, Options, SchemaFormat, Tool
@@ -356,10 +364,14 @@ def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
 )
 def test_the_guards_places_become_the_clients(ours: str, theirs: str) -> None:
     call = call_of(messages=[{"role": "system", "content": ""}, *MESSAGES])
-    error = InvalidRequestError(f"{ours}: is wrong", fields=[{"path": ours}])  # type: ignore[list-item]
-    assert call.param(ours) == theirs
-    error.fields = [type("F", (), {"path": ours, "message": "is wrong"})()]
+    error = InvalidRequestError(f"{ours}: is wrong", fields=[FieldProblem(path=ours, message="is wrong")])
     assert error_param(error, call) == (theirs, f"{theirs}: is wrong")
+
+
+def test_an_operators_variable_is_no_param() -> None:
+    fields = [FieldProblem(path="ACME_API_KEY", message="is not set")]
+    for error in (MissingCredentialError("set ACME_API_KEY", fields=fields), ConfigurationError("set ACME_API_KEY", fields=fields)):
+        assert error_param(error, call_of()) == (None, "set ACME_API_KEY")
 
 
 JSON = st.recursive(
