@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -36,11 +36,14 @@ class ServerInside(ServerProcess):
 
     services: Services
 
+    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
+        super().__init__(directory, variables)
+        self._environ = {"PARLEY_ENV": "development", "PARLEY_DATA_DIR": str(self.data_directory), "DEMO": "on", **variables}
+
     async def start(self) -> None:
         """Serve on a free port until `aclose`."""
-        environ = {**self._variables, "DEMO": "on"}
-        settings = load_settings(environ=environ, directory=self._directory)
-        registry = Registry.from_environment(environ=environ, directory=self._directory)
+        settings = load_settings(environ=self._environ, directory=self._directory)
+        registry = Registry.from_environment(environ=self._environ, directory=self._directory)
         self.services = await Services.open(settings, registry)
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(build_app(settings, self.services), lifespan="on", ws="none", log_config=None, access_log=False)

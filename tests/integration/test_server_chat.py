@@ -8,6 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from .server_inside import ServerInside, server_inside
@@ -321,3 +322,32 @@ async def test_only_named_origins_may_call_and_only_named_proxies_are_believed(t
         assert headers["x-request-id"] == "mine-1"
         assert headers["x-content-type-options"] == "nosniff"
         assert (await server.request("GET", "/health", headers={"X-Request-ID": "two words"})).headers["x-request-id"] != "two words"
+
+
+async def test_an_attachment_is_known_by_its_bytes_and_runs_nothing(tmp_path: Path) -> None:
+    async with server_inside(tmp_path) as server:
+        ada = await server.sign_up("ada")
+
+        async def upload(name: str, data: bytes) -> Reply:
+            form = aiohttp.FormData()
+            form.add_field("file", io.BytesIO(data), filename=name, content_type="text/html")
+            return await server.request("POST", "/api/v1/attachments", token=ada.token, data=form)
+
+        page = (await upload('../<x>".html', b"<script>alert(1)</script>")).json()
+        assert page["mediaType"] == "text/plain"
+        fetched = await server.request("GET", f"/api/v1/attachments/{page['id']}", token=ada.token)
+        assert fetched.body == b"<script>alert(1)</script>"
+        assert fetched.headers["content-disposition"].startswith("attachment;")
+        assert "sandbox" in fetched.headers["content-security-policy"]
+        assert (await upload("x.bin", b"\xff\xfe\x00\x01")).status == 422
+        too_large = await upload("x.txt", b"x" * (21 * 1024 * 1024))
+        assert (too_large.status, error_of(too_large)["code"]) == (413, "body_too_large")
+
+        session = await server.session(ada.token)
+        body = {"sessionId": session, "message": "table", "attachments": [page["id"]]}
+        sent = await server.request("POST", "/api/v1/chat/message/simple", token=ada.token, json=body)
+        assert sent.json()["userMessage"]["parts"][1]["attachmentId"] == page["id"]
+        listed = (await server.request("GET", "/api/v1/attachments", token=ada.token)).json()["items"]
+        assert [item["id"] for item in listed] == [page["id"]]
+        assert (await server.request("DELETE", f"/api/v1/attachments/{page['id']}", token=ada.token)).status == 204
+        assert (await server.request("GET", f"/api/v1/attachments/{page['id']}", token=ada.token)).status == 404
