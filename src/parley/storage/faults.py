@@ -30,4 +30,8 @@ def is_away(error: Exception) -> bool:
 
 
 def _is_unusable_value(error: Exception) -> bool:
-    return isinstance(error, StatementError) and isinstance(error.orig, (ValueError, OverflowError))
+    """PostgreSQL's driver has no class of its own for it, but the standard's code: class 22, data exception."""
+    if not isinstance(error, StatementError):
+        return False
+    code = getattr(error.orig, "sqlstate", None)
+    return isinstance(error.orig, (ValueError, OverflowError)) or (isinstance(code, str) and code.startswith("22"))
