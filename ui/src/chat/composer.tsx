@@ -31,10 +31,15 @@ function resize(field: HTMLTextAreaElement | null): void {
   field.style.height = `${field.scrollHeight}px`;
 }
 
+function FileIcon({ file }: { file: Attached }) {
+  if (file.problem) return <TriangleAlert size={14} aria-hidden />;
+  return file.id ? <Paperclip size={14} aria-hidden /> : <LoaderCircle size={14} className="spinner" aria-hidden />;
+}
+
 function FileChip({ file, onRemove }: { file: Attached; onRemove: () => void }) {
   return (
-    <span className="file-chip" title={file.problem ?? file.name}>
-      {file.problem ? <TriangleAlert size={14} aria-hidden /> : file.id ? <Paperclip size={14} aria-hidden /> : <LoaderCircle size={14} className="spinner" aria-hidden />}
+    <span className={file.problem ? "file-chip bad" : "file-chip"} title={file.name}>
+      <FileIcon file={file} />
       <span>{file.problem ? `${file.name}: ${file.problem}` : file.name}</span>
       <button type="button" className="icon-button small" aria-label={`Remove ${file.name}`} onClick={onRemove}>
         <X size={14} aria-hidden />

@@ -37,7 +37,7 @@ export function shown(provider: Provider, modelId: string): ShownTarget {
   return {
     provider: provider.name,
     model: modelId,
-    label: model ? labelOf(model) : modelId || provider.label,
+    label: model ? labelOf(model) : [provider.label, modelId].filter(Boolean).join(" · "),
     providerLabel: provider.label,
     description: model?.description || provider.description,
     ready: isReady(provider),

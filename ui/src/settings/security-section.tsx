@@ -8,6 +8,7 @@ import { problemOf } from "../api/problem";
 import type { User } from "../api/shapes";
 import { Field } from "../controls/field";
 import { Note } from "../controls/note";
+import { sentence } from "../controls/sentence";
 import { credentials, operations } from "../parley";
 
 export function SecuritySection({ user }: { user: User }) {
@@ -22,6 +23,7 @@ export function SecuritySection({ user }: { user: User }) {
     },
   });
   const problem = change.error ? problemOf(change.error) : null;
+  const wrong = (path: string): string => sentence(problem?.fields?.find((field) => field.path === path)?.message ?? "");
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     change.mutate();
@@ -31,8 +33,8 @@ export function SecuritySection({ user }: { user: User }) {
       <form className="stack" onSubmit={submit}>
         <input type="text" autoComplete="username" value={user.username} readOnly hidden />
         {change.isSuccess ? <Note kind="good">The password is changed. Every other device has been signed out.</Note> : null}
-        {problem && !problem.fields?.length ? <Note kind="danger">{problem.message}</Note> : null}
-        <Field label="Current password" wrong={problem?.fields?.find((field) => field.path === "currentPassword")?.message}>
+        {problem && !problem.fields?.length ? <Note kind="danger">{sentence(problem.message)}</Note> : null}
+        <Field label="Current password" wrong={wrong("currentPassword")}>
           {(ids) => (
             <input
               {...ids}
@@ -48,7 +50,7 @@ export function SecuritySection({ user }: { user: User }) {
         <Field
           label="New password"
           hint={`At least ${MIN_PASSWORD_CHARACTERS} characters.`}
-          wrong={problem?.fields?.find((field) => field.path === "newPassword")?.message}
+          wrong={wrong("newPassword")}
         >
           {(ids) => (
             <input
