@@ -19,6 +19,7 @@ from parley.contract.messages import ImagePart, TextPart, ToolCall
 from parley.contract.request import ChatRequest
 from parley.services.errors import ConflictError, NotFoundError
 from parley.services.events import DoneEvent, ErrorEvent, SnapshotEvent, TokenEvent
+from parley.services.translation import Translation
 from parley.storage.attachments import AttachmentRecord
 from parley.storage.database import Database
 from parley.storage.ids import new_id
@@ -396,3 +397,17 @@ async def test_simple_gives_the_question_with_its_answer(talk: Talk) -> None:
     assert metadata is not None
     assert metadata.usage is not None
     assert metadata.usage.total_tokens > 0
+
+
+async def test_a_fault_of_the_server_ends_the_answer_and_not_the_session(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(_self: Translation, _event: Event) -> None:
+        raise RuntimeError("a fault of ours")
+
+    session_id = await talk.session()
+    with monkeypatch.context() as patched:
+        patched.setattr(Translation, "translate", break_down)
+        last = (await read(await talk.chat.send(talk.principal, session_id, "x")))[-1].event
+    assert isinstance(last, ErrorEvent)
+    assert "a fault of ours" not in last.message
+    again = await read(await talk.chat.send(talk.principal, session_id, "y"))
+    assert isinstance(again[-1].event, DoneEvent)
