@@ -13,7 +13,8 @@ from pathlib import Path
 from parley.testing.recordings import Recording
 from parley.testing.replay import Answer, ReplayServer
 
-INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+from .server_process import INHERITED
+
 PARLEY = str(Path(sys.executable).with_name("parley"))
 
 

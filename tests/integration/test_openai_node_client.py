@@ -16,7 +16,8 @@ import pytest
 from parley.testing.recordings import Recording, find_recordings, load_recording, recordings_directory
 
 from . import oracle
-from .serving import INHERITED, Served, served
+from .server_process import INHERITED
+from .serving import Served, served
 
 pytest.importorskip("litestar", reason="needs the extra parley-ai[server]")
 
