@@ -148,6 +148,7 @@ async def test_a_wrong_key_is_told_in_place_and_a_right_one_leads_on(tmp_path: P
         page = browser.page
         await browser.set_up()
         card = page.get_by_role("region", name="Set up a first provider")
+        await expect(card).to_be_visible()
         await browser.picture("first-provider")
         await card.get_by_role("button", name=re.compile("^OpenAI")).first.click()
         await card.get_by_label(re.compile("^Key for OpenAI")).fill(KEY)
@@ -189,15 +190,18 @@ async def test_what_a_model_writes_runs_nothing(tmp_path: Path) -> None:
         await browser.set_up_with_the_demo()
         await browser.say("hostile")
         await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        await expect(browser.answer).not_to_contain_text("[a link that is a script]")
         await expect(browser.answer.locator("script, iframe, object, [onerror], [onclick], a[href^='javascript:']")).to_have_count(0)
         await browser.picture("hostile")
         assert not dialogs
+        assert await browser.page.title() == "hostile – Parley"
 
 
 async def test_on_a_phone_everything_is_in_reach(tmp_path: Path) -> None:
     async with browsing(tmp_path, **PHONE) as browser:
         page = browser.page
         await browser.set_up()
+        await expect(page.get_by_role("region", name="Set up a first provider")).to_be_visible()
         await browser.picture("phone-first-provider")
         assert await browser.width_beyond_the_screen() <= 0
         await page.get_by_role("button", name="Try the built-in demo").tap()
