@@ -55,7 +55,7 @@ def _logging_as_it_was() -> Iterator[None]:
     logger.handlers.clear()
 
 
-BUDGET_SECONDS = {"architecture": 20, "unit": 240, "contract": 60, "integration": 120, "docs": 60}
+BUDGET_SECONDS = {"architecture": 20, "unit": 300, "contract": 60, "integration": 300, "docs": 90, "e2e": 240}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -70,8 +70,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`-m unit`, `-m contract` and `-m integration` follow the folders."""
+    """`-m unit`, `-m contract`, `-m integration` and `-m e2e` follow the folders."""
     for item in items:
         folder = Path(str(item.fspath)).relative_to(Path(__file__).parent).parts[0]
-        if folder in {"unit", "contract", "integration"}:
+        if folder in {"unit", "contract", "integration", "e2e"}:
             item.add_marker(folder)

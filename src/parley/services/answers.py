@@ -184,9 +184,8 @@ class Answer:
                 raise
             self._reading.uncancel()
             return cut_ending(self._stop, self._fold, started_at)
-        except Exception as fault:
-            # A fault of ours: the answer ends like any that failed, or its session would stay closed until a restart.
-            _logger.error("an answer broke off by a fault of the server", message=self.message.id, error=repr(fault))
+        except Exception as fault:  # noqa: BLE001 - a fault of ours: else the session would stay closed until a restart
+            _logger.warning("an answer broke off by a fault of the server", message_id=self.message.id, error=repr(fault))
             return failed_ending(ParleyError("the server failed while it made this answer; try again"), self._fold, started_at)
         finally:
             self._reading = None
