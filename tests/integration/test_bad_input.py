@@ -256,7 +256,7 @@ async def test_a_server_that_stalls(name: str, stalls_at: str, timer: str, phase
     error = await failure_of(name, answer, timeout=parley.Timeouts(**{timer: SHORT_SECONDS}))
     assert isinstance(error, parley.ProviderTimeoutError)
     assert (error.phase, error.action) == (phase, "failover")
-    assert f"{SHORT_SECONDS:g} seconds" in error.message
+    assert f"{SHORT_SECONDS:g} s" in error.message
 
 
 @every_wire
