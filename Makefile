@@ -55,7 +55,7 @@ bench: $(READY) ## calls/s, stream events/s, memory per stream, start-up times
 	@$(BIN)/python bench/run.py
 
 deep: $(READY) ## the long forms: wide fuzzing
-	@$(BIN)/pytest --hypothesis-profile=deep
+	@$(BIN)/pytest --hypothesis-profile=deep --timeout=0
 
 clean: ## remove what was built (never data, configuration or keys)
 	rm -rf .venv .uv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
