@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from parley import telemetry
+
 settings.register_profile("default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("deep", deadline=None, max_examples=5000, suppress_health_check=list(HealthCheck))
 settings.load_profile("default")
@@ -53,6 +55,13 @@ def _logging_as_it_was() -> Iterator[None]:
     logger = logging.getLogger("parley")
     logger.setLevel(logging.NOTSET)
     logger.handlers.clear()
+
+
+@pytest.fixture(autouse=True)
+def _secrets_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that one test configures is a mere word in the next, which must find it unscrubbed."""
+    monkeypatch.setattr(telemetry._process, "secrets", set(telemetry._process.secrets))
+    monkeypatch.setattr(telemetry._process, "scrubber", telemetry._process.scrubber)
 
 
 BUDGET_SECONDS = {"architecture": 20, "unit": 300, "contract": 60, "integration": 300, "docs": 90, "e2e": 240}
