@@ -18,6 +18,7 @@ VENDORS = re.compile(rf"\b({VENDOR_NAMES.replace(' ', '|')})", re.IGNORECASE)
 VENDOR_ALLOWED: dict[str, str] = {
     "provider.py": "the door re-exports the wires by their names",
     "server/compat/table.py": "lists the wires that are spoken",
+    "testing/samples.py": "writes what each wire that ships looks like",
     "cli/key.py": "the variables that the official clients read bear the vendor's name",
     "server/compat/openai.py": "this wire is called after the vendor that invented it",
     "server/compat/tool_memory.py": "the state of a tool call is that wire's",

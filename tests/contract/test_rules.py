@@ -18,9 +18,9 @@ import pytest
 import parley
 from parley import providers
 from parley.testing.replay import Answer, ReplayServer
+from parley.testing.samples import CALL_ARGUMENTS, CALL_NAME, COMPLETION_TOKENS, PIECES, PROMPT_TOKENS, WRITERS, Sample, sample_of
 
-from .wires import CALL_ARGUMENTS, CALL_NAME, COMPLETION_TOKENS, PROMPT_TOKENS, TEXT, WIRES, Wire
-
+TEXT = "".join(PIECES)
 CANARY = "sk-canary-5f1e0c0ffee5ecre7"
 MESSAGES = [{"role": "user", "content": "Hello"}]
 TOOL = {"name": CALL_NAME, "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
@@ -41,8 +41,10 @@ NAMES = sorted(DIALECTS)
 every_provider = pytest.mark.parametrize("name", NAMES)
 
 
-def wire_of(name: str) -> Wire:
-    return WIRES[DIALECTS[name].wire.name]
+def wire_of(name: str) -> Sample:
+    sample = sample_of(DIALECTS[name].wire.name)
+    assert sample is not None
+    return sample
 
 
 def load(name: str, server: ReplayServer | None = None, **config: Any) -> Any:
@@ -65,13 +67,13 @@ class Heard:
 
 def test_every_provider_that_ships_is_here() -> None:
     assert set(NAMES) >= {"openai", "anthropic", "gemini", "groq", "deepseek", "openrouter", "mistral", "ollama", "llama-cpp"}
-    assert {DIALECTS[name].wire.name for name in NAMES} == set(WIRES)
+    assert {DIALECTS[name].wire.name for name in NAMES} == set(WRITERS)
 
 
 @every_provider
 async def test_streamed_and_complete_answers_are_the_same(name: str) -> None:
     wire, heard = wire_of(name), Heard()
-    async with ReplayServer(wire.streamed(wire.text_stream), wire.complete(wire.text_complete)) as server, load(name, server) as provider:
+    async with ReplayServer(wire.streamed(), wire.complete()) as server, load(name, server) as provider:
         streamed = await provider.stream_response(messages=MESSAGES, **heard.callbacks)
         complete = await provider.generate_response(messages=MESSAGES)
     assert "".join(heard.tokens) == streamed.text == complete.text == TEXT
@@ -87,7 +89,7 @@ async def test_streamed_and_complete_answers_are_the_same(name: str) -> None:
 async def test_there_is_exactly_one_terminal_callback(name: str) -> None:
     wire, fine, failed = wire_of(name), Heard(), Heard()
     refused = wire.error(400, "no")
-    async with ReplayServer(wire.streamed(wire.text_stream), refused) as server, load(name, server) as provider:
+    async with ReplayServer(wire.streamed(), refused) as server, load(name, server) as provider:
         reply = await provider.stream_response(messages=MESSAGES, **fine.callbacks)
         with pytest.raises(parley.ProviderError) as raised:
             await provider.stream_response(messages=MESSAGES, **failed.callbacks)
@@ -98,8 +100,8 @@ async def test_there_is_exactly_one_terminal_callback(name: str) -> None:
 @every_provider
 async def test_any_split_of_the_bytes_gives_the_same_answer(name: str) -> None:
     wire = wire_of(name)
-    one_byte = wire.streamed(wire.text_stream, pieces=lambda body: [body[i : i + 1] for i in range(len(body))])
-    async with ReplayServer(wire.streamed(wire.text_stream), one_byte) as server, load(name, server) as provider:
+    one_byte = wire.streamed(pieces=lambda body: [body[i : i + 1] for i in range(len(body))])
+    async with ReplayServer(wire.streamed(), one_byte) as server, load(name, server) as provider:
         whole = await provider.stream_response(messages=MESSAGES)
         pieces = await provider.stream_response(messages=MESSAGES)
     assert (whole.parts, whole.usage, whole.finish_reason) == (pieces.parts, pieces.usage, pieces.finish_reason)
@@ -110,7 +112,7 @@ async def test_a_tool_call_arrives_whole_and_its_result_goes_back(name: str) -> 
     wire = wire_of(name)
     if DIALECTS[name].capabilities.tools is False:
         pytest.skip(f"{name} is known to have no tools")
-    answers = wire.streamed(wire.tool_stream), wire.complete(wire.tool_complete), wire.complete(wire.text_complete)
+    answers = wire.tool_streamed(), wire.tool_called(), wire.complete()
     async with ReplayServer(*answers) as server, load(name, server) as provider:
         options = {"tools": [TOOL]}
         streamed = await provider.stream_response(messages=MESSAGES, options=options)
@@ -130,7 +132,7 @@ async def test_a_tool_call_arrives_whole_and_its_result_goes_back(name: str) -> 
 @every_provider
 async def test_a_cut_stream_is_an_error_with_what_came_and_never_a_success(name: str) -> None:
     wire, heard = wire_of(name), Heard()
-    async with ReplayServer(wire.streamed(wire.cut)) as server, load(name, server) as provider:
+    async with ReplayServer(wire.cut()) as server, load(name, server) as provider:
         with pytest.raises(parley.StreamTruncatedError) as raised:
             await provider.stream_response(messages=MESSAGES, **heard.callbacks)
     assert raised.value.partial is not None
@@ -181,8 +183,8 @@ async def test_a_page_of_html_is_a_protocol_error_in_plain_words(name: str) -> N
 
 CANCELLED_AT = {
     "before the head": lambda wire: Answer(silent_before_head=True, ending="stall"),
-    "before the first token": lambda wire: wire.streamed(b"", ending="stall"),
-    "in mid-stream": lambda wire: wire.streamed(wire.cut, ending="stall"),
+    "before the first token": lambda wire: wire.cut(after_events=0, ending="stall"),
+    "in mid-stream": lambda wire: wire.cut(ending="stall"),
 }
 
 
@@ -262,7 +264,7 @@ MALFORMED = [
 @pytest.mark.parametrize(("arguments", "field"), MALFORMED, ids=[field for _, field in MALFORMED])
 async def test_malformed_input_names_its_field_and_sends_nothing(name: str, arguments: dict[str, Any], field: str) -> None:
     wire = wire_of(name)
-    async with ReplayServer(wire.complete(wire.text_complete)) as server, load(name, server) as provider:
+    async with ReplayServer(wire.complete()) as server, load(name, server) as provider:
         with pytest.raises(parley.InvalidRequestError) as raised:
             await provider.generate_response(**arguments)
         assert server.requests == []
@@ -289,7 +291,7 @@ TUNING = {
 @every_provider
 async def test_what_is_known_to_be_missing_is_refused_or_dropped_with_a_warning(name: str) -> None:
     wire = wire_of(name)
-    async with ReplayServer(wire.complete(wire.text_complete)) as server, load(name, server) as provider:
+    async with ReplayServer(wire.complete()) as server, load(name, server) as provider:
         for feature, options in REFUSED.items():
             if getattr(provider.capabilities, feature) is False:
                 with pytest.raises(parley.UnsupportedFeatureError):
@@ -311,7 +313,7 @@ async def test_what_is_known_to_be_missing_is_refused_or_dropped_with_a_warning(
 @every_provider
 async def test_zero_is_a_value(name: str) -> None:
     wire = wire_of(name)
-    async with ReplayServer(wire.complete(wire.text_complete)) as server, load(name, server) as provider:
+    async with ReplayServer(wire.complete()) as server, load(name, server) as provider:
         await provider.generate_response(messages=MESSAGES, options={"temperature": 0})
         assert '"temperature":0' in server.requests[0].body.decode().replace(" ", "")
 
@@ -319,7 +321,7 @@ async def test_zero_is_a_value(name: str) -> None:
 @every_provider
 async def test_interleaved_calls_do_not_mix(name: str) -> None:
     wire = wire_of(name)
-    one_byte = wire.streamed(wire.text_stream, pieces=lambda body: [body[i : i + 7] for i in range(0, len(body), 7)])
+    one_byte = wire.streamed(pieces=lambda body: [body[i : i + 7] for i in range(0, len(body), 7)])
     async with ReplayServer(one_byte) as server, load(name, server) as provider:
         replies = await asyncio.gather(*(provider.stream_response(messages=MESSAGES) for _ in range(8)))
     assert {reply.text for reply in replies} == {TEXT}
