@@ -5,14 +5,15 @@ import json
 import pytest
 
 import parley
+from parley import provider
 from parley.contract.http import ResponseHead
 from parley.guard.fold import Fold
 from parley.testing.samples import CALL_ARGUMENTS, CALL_NAME, PIECES, WRITERS, sample_of
 
 WIRES = {
-    "openai_chat": parley.OpenAIChat(),
-    "anthropic_messages": parley.AnthropicMessages(),
-    "gemini_generate": parley.GeminiGenerate(),
+    "openai_chat": provider.OpenAIChat(),
+    "anthropic_messages": provider.AnthropicMessages(),
+    "gemini_generate": provider.GeminiGenerate(),
 }
 
 
