@@ -10,7 +10,7 @@ from msgspec import structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption
 from parley.contract.errors import FieldProblem, UnsupportedFeatureError
-from parley.contract.messages import FilePart, ImagePart, ToolResult
+from parley.contract.messages import FilePart, ImagePart, Message, Part, ToolResult
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ResponseWarning
@@ -43,9 +43,16 @@ def fit_request(request: ChatRequest, missing: frozenset[str], *, provider: str)
         return request, []
     if missing & {"images", "image_urls", "files"}:
         _check_media(request, missing, provider)
+    warnings: list[ResponseWarning] = []
+    request = _fit_options(request, missing, warnings, provider=provider)
+    if "cache_markers" in missing and any(_is_marked(message) for message in request.messages):
+        request = _without_markers(request, warnings, provider=provider)
+    return request, warnings
+
+
+def _fit_options(request: ChatRequest, missing: frozenset[str], warnings: list[ResponseWarning], *, provider: str) -> ChatRequest:
     options = request.options
     changes: dict[str, None] = {}
-    warnings: list[ResponseWarning] = []
     for name in REFUSED:
         value = getattr(options, name)
         if name in missing and value is not None:
@@ -60,9 +67,33 @@ def fit_request(request: ChatRequest, missing: frozenset[str], *, provider: str)
             warnings.append(
                 ResponseWarning(code="option_dropped", message=f"{_whom(provider, options)} does not know {name}; it was left out")
             )
-    if changes:
-        request = structs.replace(request, options=structs.replace(options, **changes))
-    return request, warnings
+    return structs.replace(request, options=structs.replace(options, **changes)) if changes else request
+
+
+def _without_markers(request: ChatRequest, warnings: list[ResponseWarning], *, provider: str) -> ChatRequest:
+    if request.strict_options:
+        _refuse("messages", provider, request.options, what="cache markers")
+    words = f"{_whom(provider, request.options)} knows no cache markers; they were left out"
+    warnings.append(ResponseWarning(code="cache_markers_dropped", message=words))
+    return structs.replace(request, messages=[_unmarked(message) for message in request.messages])
+
+
+def _is_marked(message: Message) -> bool:
+    return not isinstance(message.content, str) and any(
+        part.cache or (isinstance(part, ToolResult) and not isinstance(part.content, str) and any(inner.cache for inner in part.content))
+        for part in message.content
+    )
+
+
+def _unmarked(message: Message) -> Message:
+    if isinstance(message.content, str):
+        return message
+    parts: list[Part] = []
+    for part in message.content:
+        if isinstance(part, ToolResult) and not isinstance(part.content, str):
+            part = structs.replace(part, content=[structs.replace(inner, cache=None) for inner in part.content])  # noqa: PLW2901
+        parts.append(structs.replace(part, cache=None))
+    return structs.replace(message, content=parts)
 
 
 def check_extra(extra: dict[str, Any], declared: Sequence[ExtraOption] | None, *, provider: str) -> None:
@@ -100,8 +131,8 @@ def _feature_of(part: object) -> str | None:
     return "files" if isinstance(part, FilePart) else None
 
 
-def _refuse(path: str, provider: str, options: Options) -> None:
-    problem = f"{_whom(provider, options)} does not support this; leave it out or choose another model"
+def _refuse(path: str, provider: str, options: Options, *, what: str = "this") -> None:
+    problem = f"{_whom(provider, options)} does not support {what}; leave it out or choose another model"
     raise UnsupportedFeatureError(
         f"{path}: {problem}", provider=provider, model=options.model, fields=[FieldProblem(path=path, message=problem)]
     )

@@ -13,6 +13,9 @@ class AnthropicConfig(Config):
     endpoint: str = "https://api.anthropic.com/v1"
 
 
+# They refuse what would steer their choice of words: https://platform.claude.com/docs/en/models/opus-5-5/migration-guide (read 2026-11-22).
+_NO_SAMPLING = Capabilities(temperature=False, top_p=False, top_k=False)
+
 provider = Dialect(
     name="anthropic",
     label="Anthropic",
@@ -21,11 +24,11 @@ provider = Dialect(
     wire=AnthropicMessages(),
     capabilities=Capabilities(tools=True, images=True, files=True, reasoning=True, cache_markers=True),
     models=[
-        Model("claude-fable-5-1", label="Claude Fable 5.1", description="Thinks before every answer", context_tokens=1_000_000),
-        Model("claude-opus-5-5", label="Claude Opus 5.5", description="Most capable, for long agentic work", context_tokens=1_000_000),
-        Model("claude-sonnet-5-5", label="Claude Sonnet 5.5", description="Balance of speed and capability", context_tokens=1_000_000),
-        Model("claude-opus-5", label="Claude Opus 5", description="The Opus before", context_tokens=1_000_000),
-        Model("claude-sonnet-5", label="Claude Sonnet 5", description="The Sonnet before", context_tokens=1_000_000),
+        Model("claude-fable-5-1", "Claude Fable 5.1", "Thinks before every answer", 1_000_000, _NO_SAMPLING),
+        Model("claude-opus-5-5", "Claude Opus 5.5", "Most capable, for long agentic work", 1_000_000, _NO_SAMPLING),
+        Model("claude-sonnet-5-5", "Claude Sonnet 5.5", "Balance of speed and capability", 1_000_000, _NO_SAMPLING),
+        Model("claude-opus-5", "Claude Opus 5", "The Opus before", 1_000_000, _NO_SAMPLING),
+        Model("claude-sonnet-5", "Claude Sonnet 5", "The Sonnet before", 1_000_000, _NO_SAMPLING),
         Model("claude-sonnet-4-6", label="Claude Sonnet 4.6", description="Older Sonnet"),
         Model("claude-haiku-4-5", label="Claude Haiku 4.5", description="Fast and affordable", context_tokens=200_000),
     ],

@@ -121,6 +121,8 @@ class MessagesHistory:
         return _marked(encoded, result)
 
     def _image(self, part: ImagePart | FilePart) -> dict[str, Any]:
+        if isinstance(part, ImagePart) and part.detail not in {None, "auto"}:
+            self._warnings.add("image_detail_dropped", f"{self._target.provider} knows no detail of images; it was left out")
         return {"type": "image", "source": self._source(part, default="image/png")}
 
     def _file(self, part: FilePart) -> dict[str, Any]:

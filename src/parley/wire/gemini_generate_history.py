@@ -124,6 +124,8 @@ class GenerateHistory:
         return {"functionResponse": encoded}
 
     def _media(self, part: ImagePart | FilePart) -> dict[str, Any]:
+        if isinstance(part, ImagePart) and part.detail not in {None, "auto"}:
+            self._warnings.add("image_detail_dropped", f"{self._target.provider} was not sent the detail of images: this wire has none")
         media_type = part.media_type or ("image/png" if isinstance(part, ImagePart) else "application/pdf")
         if part.data is not None:
             return {"inlineData": {"mimeType": media_type, "data": part.data}}

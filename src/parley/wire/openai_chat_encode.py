@@ -281,7 +281,7 @@ def _write_response_format(request: ChatRequest, *, mode: str, takes_json: bool,
     elif mode == "native" and isinstance(wanted, SchemaFormat):
         schema = {"name": wanted.name, "schema": wanted.schema, "strict": wanted.strict}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    elif mode == "native" or takes_json:
+    elif mode != "prompt" or takes_json:
         body["response_format"] = {"type": "json_object"}
 
 

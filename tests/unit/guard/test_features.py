@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from parley.contract.capabilities import Capabilities, ExtraOption
@@ -87,6 +88,25 @@ def test_unknown_is_sent() -> None:
     assert missing_features(Capabilities(tools=True)) == frozenset()
     request = request_for(IMAGE, tools=[Tool(name="n")], temperature=1.0)
     assert fit_request(request, frozenset(), provider="acme") == (request, [])
+
+
+def test_cache_markers_that_mean_nothing_are_dropped_with_a_warning_wherever_they_stand() -> None:
+    marked = ToolResult(tool_call_id="1", content=[TextPart(text="sun", cache="5m")], cache="1h")
+    request = ChatRequest(
+        messages=[
+            Message(role="system", content="Plain"),
+            Message(role="user", content=[TextPart(text="x", cache="5m"), IMAGE]),
+            Message(role="assistant", content=[ToolCall(id="1", name="n", cache="1h")]),
+            Message(role="tool", content=[marked]),
+        ]
+    )
+    fitted, warnings = fit_request(request, frozenset({"cache_markers"}), provider="acme")
+    assert '"cache"' not in msgspec.json.encode(fitted).decode()
+    assert [message.text for message in fitted.messages] == ["Plain", "x", "", ""]
+    assert [warning.code for warning in warnings] == ["cache_markers_dropped"]
+    with pytest.raises(UnsupportedFeatureError, match="does not support cache markers"):
+        fit_request(msgspec.structs.replace(request, strict_options=True), frozenset({"cache_markers"}), provider="acme")
+    assert fit_request(request, frozenset({"seed"}), provider="acme") == (request, [])
 
 
 def test_extra_options_without_any_declared_are_refused() -> None:

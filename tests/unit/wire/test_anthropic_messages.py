@@ -587,3 +587,9 @@ def test_what_an_assistant_drew_or_spoke_elsewhere_is_left_out_with_a_warning() 
     turn = json.loads(encoded.body)["messages"][1]
     assert turn == {"role": "assistant", "content": [{"type": "text", "text": "Listen."}]}
     assert [warning.code for warning in encoded.warnings] == ["assistant_media_dropped"]
+
+
+def test_the_detail_of_an_image_is_left_out_with_a_warning() -> None:
+    for detail, codes in (("low", {"image_detail_dropped"}), ("auto", set()), (None, set())):
+        image = ImagePart(media_type="image/png", data="AAAA", detail=detail)
+        assert encoded(asking(Message(role="user", content=[image])))[1] == codes

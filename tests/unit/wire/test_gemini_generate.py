@@ -541,3 +541,9 @@ def test_empty_text_with_a_signature_is_a_part_of_its_own(decode: Any) -> None:
     events, _ = decode(CODEC, HEAD, [stream(chunk({"text": "", "thoughtSignature": "s"}, finish="STOP"))])
     parts = [event.part for event in events if isinstance(event, PartAdded)]
     assert [(part.text, part.provider_data.data) for part in parts] == [("", {"part": {"text": "", "thoughtSignature": "s"}})]
+
+
+def test_the_detail_of_an_image_is_left_out_with_a_warning() -> None:
+    for detail, codes in (("low", {"image_detail_dropped"}), ("auto", set()), (None, set())):
+        image = ImagePart(media_type="image/png", data="AAAA", detail=detail)
+        assert encoded(asking(Message(role="user", content=[image])))[1] == codes

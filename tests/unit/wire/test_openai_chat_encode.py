@@ -267,6 +267,8 @@ def test_structured_output_native_by_tool_and_by_prompt() -> None:
     assert native["response_format"] == {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA.schema, "strict": True}}
     by_tool = encode(options=options, to=target(capabilities=Capabilities(structured_output="tool")))[0]
     assert "response_format" not in by_tool
+    without_schema = encode(options=Options(response_format="json"), to=target(capabilities=Capabilities(structured_output="tool")))[0]
+    assert without_schema["response_format"] == {"type": "json_object"}
     assert by_tool["tools"][0]["function"]["parameters"] == SCHEMA.schema
     assert by_tool["tool_choice"] == {"type": "function", "function": {"name": by_tool["tools"][0]["function"]["name"]}}
     by_prompt = encode(options=options, to=target(capabilities=Capabilities(structured_output="prompt")), system_prompt="S")[0]
