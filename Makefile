@@ -39,6 +39,7 @@ check: $(READY) ## style, types, architecture, and whether generated docs are cu
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make fmt'"; exit 1; }
 	@$(BIN)/pyright --warnings
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m parley.testing.proof --check
 	@$(BIN)/python docs/generate.py --check
 
 fmt: $(READY) ## format the code
@@ -48,8 +49,8 @@ fmt: $(READY) ## format the code
 docs: $(READY) ## write docs/reference from the code
 	@$(BIN)/python docs/generate.py
 
-proof: $(READY) ## replay every recording through its codec (PARLEY_RECORDINGS names the folder)
-	@$(BIN)/pytest -q -k recording tests
+proof: $(READY) ## prove from recordings what each provider can (PARLEY_RECORDINGS names their folder)
+	@$(BIN)/python -m parley.testing.proof
 
 bench: $(READY) ## calls/s, stream events/s, memory per stream, start-up times
 	@$(BIN)/python bench/run.py

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+from parley.contract.codec import Codec
 from parley.contract.config import Config
 from parley.contract.provider import CONTRACT_VERSION, Provider
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
@@ -38,7 +39,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     """A provider as its author wrote it.
 
     `create` takes a Config of `config_type`, and what this instance declares otherwise (its name, its models), and gives an
-    unguarded provider.
+    unguarded provider. `capabilities` are those of a dialect over its wire's; `wire` is its codec, None for what is no dialect.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     docs_url: str = ""
     local: bool = False
+    wire: Codec | None = None
 
 
 def define(candidate: Candidate) -> Definition:
@@ -103,7 +105,9 @@ def _definition(offered: Any, candidate: Candidate) -> Definition:
     if not isinstance(version, int) or version > CONTRACT_VERSION:
         raise UnusableProviderError(f"it is written for contract version {version}; this Parley knows {CONTRACT_VERSION}")
     if isinstance(offered, Dialect):
-        return _declared(offered, name=name, origin=candidate.origin, config_type=offered.config, create=_from_dialect(offered))
+        declared = _declared(offered, name=name, origin=candidate.origin, config_type=offered.config, create=_from_dialect(offered))
+        capabilities = offered.capabilities.over(offered.wire.capabilities)
+        return structs.replace(declared, capabilities=capabilities, wire=offered.wire)
     config_type: Any = getattr(offered, "config_type", None)
     if not (isinstance(config_type, type) and issubclass(config_type, Config)) or config_type is Config:
         config_type = PlainConfig

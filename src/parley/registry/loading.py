@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from parley.contract.capabilities import Capabilities, Model
+from parley.contract.codec import Codec
 from parley.contract.config import Config, config_fields
 from parley.contract.errors import (
     ConfigurationError,
@@ -193,6 +194,11 @@ class Registry:
             if isinstance(definition, UnusableProviderError)
             else self._default_model(definition, self._configuration(instance, definition))
         )
+
+    def wire(self, name: str) -> Codec | None:
+        """The codec of this provider; None where it is no dialect of a wire, or cannot be used."""
+        definition = self._definition(self._instance(name))
+        return definition.wire if isinstance(definition, Definition) else None
 
     def is_configured(self, name: str) -> bool:
         """Whether anybody has set it up, working or not."""

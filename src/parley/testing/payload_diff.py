@@ -39,8 +39,9 @@ _SECRET_HEADERS = re.compile(r"(?i)authorization|key|token|cookie|signature")
 class PayloadDiff(Struct, frozen=True, kw_only=True):
     """What became of one option. `option` may name a value, as in "tool_choice=none"; `capability` is its field of Capabilities.
 
-    `outcome`: "sent" (the request changed at `paths`), "warned" (left out, and said so), "refused" (UnsupportedFeatureError, nothing
-    sent), "silent" (nothing changed, nothing said), "failed" (another error, nothing sent), "not observed" (nothing ever arrives at
+    `outcome`: "sent" (the request changed at `paths`; `added` names what its body holds since, see `marks_of`), "warned" (left out, and
+    said so), "refused" (UnsupportedFeatureError, nothing sent), "silent" (nothing changed, nothing said), "failed" (another error,
+    nothing sent), "not observed" (nothing ever arrives at
     the endpoint). `told` holds the words of the warning or the error. `partly`: other values of the same option are sent, so that
     one that a model refuses in words breaks no claim.
     """
@@ -50,6 +51,7 @@ class PayloadDiff(Struct, frozen=True, kw_only=True):
     declared: bool | None = None
     outcome: Outcome
     paths: list[str] = []
+    added: list[str] = []
     told: str = ""
     partly: bool = False
 
@@ -144,7 +146,7 @@ def _media_probes(plain: ChatRequest) -> Iterator[Probe]:
     yield _probe("image_urls", saying(text), saying(text, address), names=("image",))
     detailed = structs.replace(image, detail="low")
     yield _probe("image.detail", saying(text, image), saying(text, detailed), capability=None, names=("detail",))
-    document = FilePart(media_type="application/pdf", name="a.pdf", data=_DOCUMENT)
+    document = FilePart(media_type="application/pdf", data=_DOCUMENT)
     yield _probe("files", saying(text), saying(text, document), names=("file",))
     yield _probe("cache_markers", saying(text), saying(structs.replace(text, cache="1h")), names=("cache",))
 
@@ -196,7 +198,9 @@ class _Watcher:
         )
         if seen.sent is not None and before.sent is not None:
             paths = [path for path in changed_paths(before.sent, seen.sent) if path not in noise]
-            return structs.replace(result, outcome="sent" if paths else "warned" if result.told else "silent", paths=paths)
+            outcome: Outcome = "sent" if paths else "warned" if result.told else "silent"
+            added = marks_of(seen.sent["body"]) - marks_of(before.sent["body"]) - marks_of(_SCHEMA)
+            return structs.replace(result, outcome=outcome, paths=paths, added=sorted(added))
         if seen.sent is None and seen.error is not None:
             refused = isinstance(seen.error, UnsupportedFeatureError)
             return structs.replace(result, outcome="refused" if refused else "failed", told=seen.error.message)
@@ -270,6 +274,37 @@ def changed_paths(before: Any, after: Any, *, path: str = "") -> list[str]:
     else:
         return [] if type(before) is type(after) and before == after else [path]  # pyright: ignore[reportUnknownArgumentType]
     return [found for inner, item, other_item in pairs for found in changed_paths(item, other_item, path=inner)]
+
+
+def marks_of(document: Any) -> frozenset[str]:
+    """What a JSON document speaks of, whatever it says: its field names, and the kinds it names (`type=image`, `media=application`,
+    `data:image`, `https:`). Spelling is levelled: `inline_data` and `inlineData` are one.
+    """
+    return frozenset(_marks(document))
+
+
+def _marks(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in cast("dict[str, Any]", value).items():
+            letters = _letters(name)
+            yield letters
+            if isinstance(inner, str):
+                yield from _kinds(letters, inner)
+            yield from _marks(inner)
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from _marks(inner)
+
+
+def _kinds(name: str, value: str) -> Iterator[str]:
+    if name == "type":
+        yield f"type={value.lower()}"
+    elif name in {"mimetype", "mediatype"}:
+        yield f"media={value.partition('/')[0].lower()}"
+    elif value.startswith("data:"):
+        yield value[:100].partition("/")[0].lower()
+    elif value.startswith(("http://", "https://")):
+        yield "https:"
 
 
 _ABSENT = object()

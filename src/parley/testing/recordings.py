@@ -42,6 +42,27 @@ class Recording(Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class IndexRow(Struct, frozen=True, kw_only=True):
+    """What the index says of one recording. `recorded`: it is a real exchange, not one written after a document; `body_exact` as above."""
+
+    file: str
+    provider: str
+    wire_family: str
+    kind: str
+    status: int
+    streaming: bool
+    bytes: int
+    recorded: bool
+    body_exact: bool
+
+
+def read_index(directory: Path) -> Iterator[IndexRow]:
+    """The rows of a folder's index. Raises msgspec.ValidationError where a column is missing or holds what it must not."""
+    with (directory / "INDEX.csv").open(encoding="utf-8", newline="") as index:
+        for row in csv.DictReader(index):
+            yield msgspec.convert(row, IndexRow, strict=False)
+
+
 def recordings_directory() -> Path | None:
     """The folder that PARLEY_RECORDINGS names (default: beside the checkout), None where there is none."""
     directory = Path(os.environ.get("PARLEY_RECORDINGS") or DEFAULT_DIRECTORY)
@@ -77,7 +98,6 @@ def find_recordings(*providers: str) -> Iterator[Path]:
     directory = recordings_directory()
     if directory is None:
         return
-    with (directory / "INDEX.csv").open(encoding="utf-8", newline="") as index:
-        for row in csv.DictReader(index):
-            if not providers or row["provider"] in providers:
-                yield directory / row["file"]
+    for row in read_index(directory):
+        if not providers or row.provider in providers:
+            yield directory / row.file

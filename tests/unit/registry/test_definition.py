@@ -8,6 +8,7 @@ import pytest
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.provider import Provider
+from parley.provider import OpenAIChat
 from parley.registry.definition import Definition, PlainConfig, UnusableProviderError, define
 from parley.registry.discovery import file_candidates
 
@@ -43,7 +44,8 @@ provider = Dialect(
 def test_a_dialect_as_the_contract_shows_it(defined: Write) -> None:
     definition = defined(DIALECT)
     assert (definition.name, definition.label, definition.limits.requests_per_minute) == ("acme", "Acme", 1000)
-    assert definition.capabilities == Capabilities(tools=True, images=False)
+    assert definition.capabilities == Capabilities(tools=True, images=False).over(OpenAIChat().capabilities)
+    assert isinstance(definition.wire, OpenAIChat)
     config = definition.config_type(api_key="k")
     assert (config.model, config.endpoint) == ("acme-fast", "https://api.acme.example/v1")
     provider = definition.create(config, {"name": "acme-two", "models": [Model("m")]})
