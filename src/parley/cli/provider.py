@@ -1,4 +1,7 @@
-"""`parley provider …`: try one provider, and replay what one once sent. Knows the registry and the replay server, no wire."""
+"""`parley provider …`: try one provider, show what sets it up, and replay what one once sent.
+
+Knows the registry and the replay server, no wire.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,20 @@ def _print_status(status: ConnectionStatus) -> None:
         console().print(f"✓ {status.provider} answers{took}", style="good")
     else:
         console(error=True).print(f"✗ {harmless(titled(status.provider, status.error or 'no reason given'))}", style="bad")
+
+
+def env(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")]) -> None:
+    """Print the lines for .env that set a provider up, each with its explanation."""
+    from parley.cli.problems import problems_shown
+    from parley.contract.errors import ConfigurationError
+    from parley.registry.environment_block import environment_block
+    from parley.registry.loading import Registry
+
+    with problems_shown():
+        description = Registry.from_environment().describe(name)
+        if description.status == "quarantined":
+            raise ConfigurationError(f"{name} ({description.origin}) cannot be used: {description.reason}", provider=name)
+        typer.echo(environment_block(description), nl=False)
 
 
 def replay(

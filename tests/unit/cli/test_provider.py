@@ -177,3 +177,33 @@ def test_the_name_is_said_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         "    def test_connection(self): return {'success': False, 'provider': 'acme', 'error': 'acme is closed'}\n"
     )
     assert parley("provider", "test", "acme").stderr == "✗ acme is closed\n"
+
+
+def test_env_prints_what_sets_a_provider_up() -> None:
+    result = parley("provider", "env", "groq")
+    assert result.exit_code == 0
+    assert "# a key of the Groq console; required; for example gsk_…\nGROQ_API_KEY=\n" in result.stdout
+    assert "# GROQ_MODEL=llama-3.3-70b-versatile\n" in result.stdout
+
+
+def test_env_knows_a_provider_file_and_says_why_a_broken_one_has_none(tmp_path: Path) -> None:
+    files = tmp_path / "parley_providers"
+    files.mkdir()
+    (files / "acme.py").write_text(
+        "from typing import Annotated\n"
+        "from parley.provider import Config, Dialect, OpenAIChat, Setting\n"
+        "class AcmeConfig(Config):\n"
+        '    region: Annotated[str, Setting("where requests are answered")] = "eu"\n'
+        'provider = Dialect(name="acme", config=AcmeConfig, wire=OpenAIChat())\n'
+    )
+    (files / "broken.py").write_text("import nothing_like_it\n")
+    assert "# where requests are answered\n# ACME_REGION=eu\n" in parley("provider", "env", "acme").stdout
+    broken = parley("provider", "env", "broken")
+    assert (broken.exit_code, broken.stdout) == (2, "")
+    assert "nothing_like_it" in broken.stderr
+
+
+def test_env_of_a_name_that_nobody_has_suggests_one() -> None:
+    result = parley("provider", "env", "grok")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "groq" in result.stderr
