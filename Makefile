@@ -46,7 +46,7 @@ fmt: $(READY) ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/reference from the code
+docs: $(READY) ## write docs/reference, docs/providers and .env.example from the code
 	@$(BIN)/python docs/generate.py
 
 proof: $(READY) ## prove from recordings what each provider can (PARLEY_RECORDINGS names their folder)

@@ -1,6 +1,5 @@
-"""Writes docs/reference from the code, so that it cannot lag: `python docs/generate.py`, or `--check` to compare only.
-
-What is generated: the contract, the errors, the configuration of every provider, and the command line.
+"""Writes docs/reference, docs/providers and .env.example from the code, so that they cannot lag: `python docs/generate.py`, or
+`--check` to compare only.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-REFERENCE = Path(__file__).resolve().parent / "reference"
+from provider_pages import environment_example, provider_pages
+
+DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->\n"
 
 CONTRACT = {
@@ -47,7 +48,12 @@ LIBRARY = {
     "Without asyncio": ("parley.sync", "chat stream"),
     "What a provider is shown as": ("parley.registry.description", "ProviderDescription FieldDescription"),
     "Replaying recordings": ("parley.testing.replay", "ReplayServer Answer ReceivedRequest answer_of"),
-    "Recordings": ("parley.testing.recordings", "Recording RecordedRequest find_recordings load_recording recordings_directory"),
+    "Recordings": (
+        "parley.testing.recordings",
+        "Recording RecordedRequest IndexRow find_recordings load_recording read_index recordings_directory",
+    ),
+    "What an option changes": ("parley.testing.payload_diff", "payload_diffs PayloadDiff"),
+    "How well it is proven": ("parley.registry.proof", "read_proof grade_of Proof ProviderProof Evidence SeenError Graded"),
 }
 GENERAL_VARIABLES = {
     "PARLEY_CONFIG": "path of the configuration file (default `./parley.toml`)",
@@ -305,19 +311,26 @@ after it is an event with `error`, and no `[DONE]` follows.
 
 
 def pages() -> dict[str, str]:
-    """All generated pages by file name."""
+    """All generated pages by their path below docs/."""
     opening = (
         "What a provider is, and what passes between it and its caller. Everything here can be imported from `parley` or `parley.provider`."
     )
     return {
-        "contract.md": page("The provider contract", opening, CONTRACT),
-        "library.md": page("The library", "What a program uses.", LIBRARY),
-        "errors.md": errors_page(),
-        "configuration.md": configuration_page(),
-        "command-line.md": command_line_page(),
-        "http.md": http_page(),
-        "chat-completions.md": chat_completions_page(),
+        "reference/contract.md": page("The provider contract", opening, CONTRACT),
+        "reference/library.md": page("The library", "What a program uses.", LIBRARY),
+        "reference/errors.md": errors_page(),
+        "reference/configuration.md": configuration_page(),
+        "reference/command-line.md": command_line_page(),
+        "reference/http.md": http_page(),
+        "reference/chat-completions.md": chat_completions_page(),
+        **provider_pages(f"{NOTE}\n"),
+        "../.env.example": environment_example(GENERAL_VARIABLES),
     }
+
+
+def forgotten(current: dict[str, str]) -> list[Path]:
+    """Pages of providers that ship no longer."""
+    return [path for path in sorted((DOCS / "providers").glob("*.md")) if f"providers/{path.name}" not in current]
 
 
 def main() -> None:
@@ -325,15 +338,20 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--check", action="store_true", help="write nothing; fail where a page lags")
     check = ask.parse_args().check
-    lagging = []
-    for name, text in pages().items():
-        path = REFERENCE / name
+    current = pages()
+    lagging = [path.name for path in forgotten(current)]
+    if not check:
+        for path in forgotten(current):
+            path.unlink()
+    for name, text in current.items():
+        path = DOCS / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             lagging.append(name)
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     if check and lagging:
-        sys.exit(f"docs/reference lags behind the code: {', '.join(lagging)}. Run 'make docs'.")
+        sys.exit(f"the documentation lags behind the code: {', '.join(lagging)}. Run 'make docs'.")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def application() -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Test a provider, set it up, or replay what one once sent.")
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
+    group.command("docs")(provider.docs)
     group.command("replay")(provider.replay)
     built.add_typer(group, name="provider")
     keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keys for programs that call the server.")

@@ -1,4 +1,4 @@
-"""`parley provider …`: try one provider, show what sets it up, and replay what one once sent.
+"""`parley provider …`: try one provider, show what sets it up and what it can, and replay what one once sent.
 
 Knows the registry and the replay server, no wire.
 """
@@ -12,6 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from parley.contract.response import ConnectionStatus
+    from parley.registry.description import ProviderDescription
+    from parley.registry.loading import Registry
 
 
 def test_connection(
@@ -59,15 +61,33 @@ def _print_status(status: ConnectionStatus) -> None:
 def env(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")]) -> None:
     """Print the lines for .env that set a provider up, each with its explanation."""
     from parley.cli.problems import problems_shown
-    from parley.contract.errors import ConfigurationError
     from parley.registry.environment_block import environment_block
     from parley.registry.loading import Registry
 
     with problems_shown():
-        description = Registry.from_environment().describe(name)
-        if description.status == "quarantined":
-            raise ConfigurationError(f"{name} ({description.origin}) cannot be used: {description.reason}", provider=name)
-        typer.echo(environment_block(description), nl=False)
+        typer.echo(environment_block(_usable(Registry.from_environment(), name)), nl=False)
+
+
+def docs(name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")]) -> None:
+    """Print a provider's page of documentation, in Markdown: configuration, models, features and their proof, limits, errors."""
+    from parley.cli.problems import problems_shown
+    from parley.registry.loading import Registry
+    from parley.registry.proof import read_proof
+    from parley.registry.provider_page import provider_page
+
+    with problems_shown():
+        registry = Registry.from_environment()
+        typer.echo(provider_page(_usable(registry, name), wire=registry.wire(name), proof=read_proof()), nl=False)
+
+
+def _usable(registry: Registry, name: str) -> ProviderDescription:
+    """The provider's description. Raises ConfigurationError with the reason where it is in quarantine."""
+    from parley.contract.errors import ConfigurationError
+
+    description = registry.describe(name)
+    if description.status == "quarantined":
+        raise ConfigurationError(f"{name} ({description.origin}) cannot be used: {description.reason}", provider=name)
+    return description
 
 
 def replay(

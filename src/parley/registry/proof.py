@@ -42,12 +42,24 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     not_by: list[str] = []
 
 
+class SeenError(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An error that this vendor was recorded with: its HTTP status, its own word, and the class that the codec makes of them."""
+
+    status: int
+    provider_code: str = ""
+    error: str
+    recording: str
+
+
 class ProviderProof(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One provider's evidence by capability, and what its codec was then: `wire` and `codec` are empty where it has none of ours."""
+    """One provider's evidence by capability, its recorded errors, and what its codec was then: `wire` and `codec` are empty where it
+    has none of ours.
+    """
 
     wire: str = ""
     codec: str = ""
     capabilities: dict[str, Evidence]
+    errors: list[SeenError] = []
 
 
 class Proof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,12 +101,14 @@ def read_proof(path: Path = PATH) -> Proof:
     return proof
 
 
-def grade_of(proof: Proof, provider: str, capability: str, *, wire: object = None) -> Graded:
-    """The cell of a provider and a capability. `wire` is its codec as it is now; a provider that nobody proved has claims alone."""
+def grade_of(proof: Proof, provider: str, capability: str, *, declared: object, wire: object = None) -> Graded:
+    """The cell of a provider and a capability. `wire` is its codec as it is now; of a provider that nobody proved there is only what it
+    has `declared`.
+    """
     proven = proof.providers.get(provider)
     evidence = proven.capabilities.get(capability) if proven else None
     if proven is None or evidence is None:
-        return Graded(evidence=Evidence(grade="claimed"))
+        return Graded(evidence=Evidence(grade="claimed" if declared else "not claimed"))
     return Graded(evidence=evidence, stale=bool(evidence.recording) and proven.codec != codec_hash(wire))
 
 

@@ -38,7 +38,7 @@ from parley.contract.request import ChatRequest
 from parley.guard.guarded import GuardedProvider, guard
 from parley.registry.definition import Definition, define
 from parley.registry.discovery import built_in_candidates
-from parley.registry.proof import FORMAT_VERSION, PATH, Evidence, Proof, ProviderProof, codec_hash, problems_of, read_proof
+from parley.registry.proof import FORMAT_VERSION, PATH, Evidence, Proof, ProviderProof, SeenError, codec_hash, problems_of, read_proof
 from parley.testing.payload_diff import PayloadDiff, marks_of, payload_diffs
 from parley.testing.recordings import IndexRow, Recording, load_recording, read_index, recordings_directory
 from parley.testing.samples import sample_of
@@ -194,8 +194,35 @@ def prove(everybody: Sequence[Subject], directory: Path) -> Proof:
             found = (shown_by(row, wire, directory) for row in rows if speaks(wire.name, row.wire_family))
             by_wire[wire.name] = sorted(filter(None, found), key=lambda shown: (not shown.row.body_exact, shown.row.bytes, shown.row.file))
         cells = {name: _cell(subject, wire, by_wire[wire.name], capability=name) for name in CAPABILITIES}
-        proofs[subject.name] = ProviderProof(wire=wire.name, codec=codec_hash(wire), capabilities=cells)
+        own = (row for row in rows if speaks(wire.name, row.wire_family) and is_of(subject.name, wire.name, row.provider))
+        errors = list(errors_seen(own, wire, directory))
+        proofs[subject.name] = ProviderProof(wire=wire.name, codec=codec_hash(wire), capabilities=cells, errors=errors)
     return Proof(version=FORMAT_VERSION, providers=proofs)
+
+
+def errors_seen(rows: Iterable[IndexRow], wire: Codec, directory: Path) -> Iterator[SeenError]:
+    """Each error of these recordings once, in order of status and the vendor's word."""
+    found: dict[tuple[int, str, str], str] = {}
+    for row in sorted(rows, key=lambda row: row.file):
+        if row.recorded and row.kind in _NO_REPLIES:
+            error = _error_of(load_recording(directory / row.file), wire)
+            if error is not None:
+                found.setdefault((error.status or row.status, error.provider_code or "", type(error).__name__), row.file)
+    for (status, provider_code, name), file in sorted(found.items()):
+        yield SeenError(status=status, provider_code=provider_code, error=name, recording=file)
+
+
+def _error_of(recording: Recording, wire: Codec) -> ParleyError | None:
+    head = ResponseHead(status=recording.status, headers=recording.headers, provider="vendor", model=recording.model)
+    if recording.status >= 400:
+        return wire.decode_error(head, recording.body)
+    decoder = wire.decoder(_QUESTION, head)
+    try:
+        decoder.feed(recording.body)
+        decoder.close()
+    except ParleyError as error:
+        return error
+    return None
 
 
 def _claim(declared: object) -> Evidence:

@@ -207,3 +207,16 @@ def test_env_of_a_name_that_nobody_has_suggests_one() -> None:
     result = parley("provider", "env", "grok")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "groq" in result.stderr
+
+
+def test_the_documentation_of_any_provider_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "parley_providers").mkdir()
+    (tmp_path / "parley_providers" / "acme.py").write_text("class Acme:\n    name = 'acme'\n    def generate_response(self, **_): ...\n")
+    (tmp_path / "parley_providers" / "broken.py").write_text("1 / 0\n")
+    page = parley("provider", "docs", "acme").stdout
+    assert page.startswith("# acme\n")
+    assert "`ACME_API_KEY`" in page
+    assert "vendor-proven" in parley("provider", "docs", "groq").stdout
+    broken = parley("provider", "docs", "broken")
+    assert broken.exit_code == 2
+    assert "ZeroDivisionError" in broken.stderr

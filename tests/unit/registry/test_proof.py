@@ -26,7 +26,7 @@ def test_the_proof_that_ships_has_every_provider_and_capability() -> None:
     names = [candidate.name for candidate in built_in_candidates()]
     assert list(problems_of(proof, names, Capabilities.__struct_fields__)) == []
     registry = Registry.from_environment(environ={}, directory="/nonexistent")
-    graded = {name: grade_of(proof, name, "tools", wire=registry.wire(name)).grade for name in names}
+    graded = {name: grade_of(proof, name, "tools", declared=True, wire=registry.wire(name)).grade for name in names}
     assert graded["groq"] == "vendor-proven"
     assert graded["openai-compatible"] == "wire-proven"
     assert graded["demo"] == "claimed"
@@ -34,14 +34,17 @@ def test_the_proof_that_ships_has_every_provider_and_capability() -> None:
 
 def test_a_cell_is_stale_once_its_codec_is_another() -> None:
     proof = proof_of(OpenAIChat(), tools=SHOWN, seed=Evidence(grade="claimed"))
-    assert not grade_of(proof, "acme", "tools", wire=OpenAIChat(max_tokens_field="max_tokens")).stale
-    assert grade_of(proof, "acme", "tools", wire=AnthropicMessages()).stale
-    assert not grade_of(proof, "acme", "seed", wire=AnthropicMessages()).stale, "nothing was proven that could be out of date"
+    assert not grade_of(proof, "acme", "tools", declared=True, wire=OpenAIChat(max_tokens_field="max_tokens")).stale
+    assert grade_of(proof, "acme", "tools", declared=True, wire=AnthropicMessages()).stale
+    assert not grade_of(proof, "acme", "seed", declared=True, wire=AnthropicMessages()).stale, (
+        "nothing was proven that could be out of date"
+    )
 
 
 def test_who_was_never_proven_has_claims_alone() -> None:
-    graded = grade_of(proof_of(None), "nobody", "tools")
-    assert (graded.grade, graded.recording, graded.stale) == ("claimed", "", False)
+    for declared, grade in ((True, "claimed"), ("native", "claimed"), (None, "not claimed"), (False, "not claimed")):
+        graded = grade_of(proof_of(None), "nobody", "tools", declared=declared)
+        assert (graded.grade, graded.recording, graded.stale) == (grade, "", False)
 
 
 OWN_CODEC = '''
