@@ -84,13 +84,13 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
 
     table: list[Route] = []
 
-    def document() -> dict[str, Any]:
-        return openapi_document(table, version=__version__, server_url=settings.url)
+    def document(providers: Sequence[str]) -> dict[str, Any]:
+        return openapi_document(table, version=__version__, server_url=settings.url, providers=providers)
 
     system = SystemRoutes(version=__version__, metrics=metrics, check=services.check, draining=lambda: services.draining)
     for group in (
         system,
-        DocumentRoutes(document),
+        DocumentRoutes(document, providers=lambda: services.providers.listing().available),
         AuthRoutes(services.accounts),
         KeyRoutes(services.keys),
         AttachmentRoutes(services.attachments),

@@ -18,13 +18,18 @@ from parley.server.twins import camel
 REFERENCES: Final = "#/components/schemas/{name}"
 CLIENT_GONE: Final = 499
 """What nobody reads any more; not in the standard, yet known to every operator since nginx."""
+_PROVIDER_NAME: Final = "ProviderName"
+_PROVIDER_FIELDS: Final = frozenset({"provider", "defaultProvider"})
 _UNDERSCORED: Final = re.compile(r"_(\w)")
 
 
-def openapi_document(routes: Sequence[Route], *, version: str, server_url: str) -> dict[str, Any]:
-    """The document for every documented route. Each error it names follows from policy, body and the route's own list."""
+def openapi_document(routes: Sequence[Route], *, version: str, server_url: str, providers: Sequence[str] = ()) -> dict[str, Any]:
+    """The document for every documented route. Each error it names follows from policy, body and the route's own list.
+
+    `providers` are the names that answer now: examples of what a request may name, since more can be set up while the server runs.
+    """
     documented = [(route, signature_of(route)) for route in routes if route.documented]
-    schemas = _schemas([signature for _, signature in documented])
+    schemas = _schemas([signature for _, signature in documented], providers)
     paths: dict[str, dict[str, Any]] = {}
     for route, signature in documented:
         paths.setdefault(_path(route), {})[route.method.lower()] = _operation(route, signature, schemas)
@@ -64,14 +69,32 @@ class _Schemas(Struct):
     components: dict[str, Any]
 
 
-def _schemas(signatures: Sequence[Signature]) -> _Schemas:
+def _schemas(signatures: Sequence[Signature], providers: Sequence[str]) -> _Schemas:
     types: list[type[Struct]] = [ErrorDocument]
     for signature in signatures:
         types += [camel(signature.body, closed=True)] if signature.body is not None else []
         types += [camel(reply) for reply in signature.replies]
     unique = list(dict.fromkeys(types))
-    places, components = msgspec.json.schema_components(unique, ref_template=REFERENCES)
-    return _Schemas(places=dict(zip(unique, places, strict=True)), components=components)
+    found, components = msgspec.json.schema_components(unique, ref_template=REFERENCES)
+    places = dict(zip(unique, found, strict=True))
+    bodies = (places[camel(signature.body, closed=True)] for signature in signatures if signature.body is not None)
+    for properties in (components[place["$ref"].rpartition("/")[2]].get("properties", {}) for place in bodies):
+        for name in _PROVIDER_FIELDS & properties.keys():
+            properties[name] = _naming_a_provider(properties[name])
+    components[_PROVIDER_NAME] = {
+        "type": "string",
+        "description": "One of these, or another that is set up while the server runs.",
+        "examples": list(providers),
+    }
+    return _Schemas(places=places, components=components)
+
+
+def _naming_a_provider(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a text, or of one that may be null, with what texts may be."""
+    if schema.get("type") == "string":
+        rest = {key: value for key, value in schema.items() if key != "type"}
+        return {"$ref": REFERENCES.format(name=_PROVIDER_NAME), **rest}
+    return {**schema, "anyOf": [_naming_a_provider(choice) for choice in schema["anyOf"]]} if "anyOf" in schema else schema
 
 
 def _operation(route: Route, signature: Signature, schemas: _Schemas) -> dict[str, Any]:
@@ -82,7 +105,7 @@ def _operation(route: Route, signature: Signature, schemas: _Schemas) -> dict[st
         "x-parley-policy": _policy(route.policy),
         "responses": {str(route.status): _success(route, signature, schemas)} | _failures(route, schemas),
     }
-    if parameters := [*_path_parameters(signature), *_query_parameters(signature)]:
+    if parameters := [*_path_parameters(route, signature), *_query_parameters(signature)]:
         operation["parameters"] = parameters
     if signature.body is not None:
         body = schemas.places[camel(signature.body, closed=True)]
@@ -125,8 +148,9 @@ def _path(route: Route) -> str:
     return PATH_PARAMETER.sub(lambda match: "{" + _camel_name(match[1]) + "}", route.path)
 
 
-def _path_parameters(signature: Signature) -> list[dict[str, Any]]:
-    return [{"name": _camel_name(name), "in": "path", "required": True, "schema": {"type": "string"}} for name in signature.path_parameters]
+def _path_parameters(route: Route, signature: Signature) -> list[dict[str, Any]]:
+    schema = {"$ref": REFERENCES.format(name=_PROVIDER_NAME)} if route.policy.resource == "provider" else {"type": "string"}
+    return [{"name": _camel_name(name), "in": "path", "required": True, "schema": schema} for name in signature.path_parameters]
 
 
 def _query_parameters(signature: Signature) -> list[dict[str, Any]]:

@@ -94,7 +94,8 @@ def _type(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         return " | ".join(_type(document, choice) for choice in resolved["anyOf"])
     if resolved.get("type") == "array":
         return f"list of {_type(document, _items(resolved))}"
-    return str(resolved.get("type", "any"))
+    examples = ", ".join(str(value) for value in resolved.get("examples", []))
+    return f"{resolved.get('type', 'any')}, such as {examples}" if examples else str(resolved.get("type", "any"))
 
 
 def _items(schema: Mapping[str, Any]) -> Mapping[str, Any]:

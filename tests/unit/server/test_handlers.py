@@ -13,6 +13,7 @@ from parley.server.handlers import Handlers
 from parley.server.metrics import Metrics
 from parley.server.openapi import errors_of, openapi_document
 from parley.server.policy import Route, administrators, public, signed_in
+from parley.server.reference import reference_page
 from parley.services.errors import UnauthenticatedError
 from parley.services.principals import SCOPES, Principal
 
@@ -136,3 +137,35 @@ def test_the_document_says_what_the_router_does() -> None:
     assert document["paths"]["/things/{thingId}"]["get"]["parameters"][0]["name"] == "thingId"
     assert errors_of(ROUTES[0]) == [400, 401, 403, 413, 422, 500, 503]
     assert "security" not in document["paths"]["/things/{thingId}"]["get"]
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    provider: str
+    default_provider: str | None = None
+    other: str = ""
+
+
+async def choose(name: str, body: Choice) -> None:
+    assert body.provider == name
+
+
+def test_the_document_names_the_providers_that_may_be_asked_for_and_lets_others_be() -> None:
+    policy = public("provider", "choose")
+    document = openapi_document(
+        [Route(method="PUT", path="/providers/{name}", handler=choose, policy=policy, summary="", status=204)],
+        version="1",
+        server_url="http://localhost",
+        providers=["acme", "demo"],
+    )
+    schemas = document["components"]["schemas"]
+    assert schemas["ProviderName"]["examples"] == ["acme", "demo"]
+    assert schemas["ProviderName"]["type"] == "string"
+    assert "enum" not in schemas["ProviderName"]
+    reference = {"$ref": "#/components/schemas/ProviderName"}
+    assert document["paths"]["/providers/{name}"]["put"]["parameters"][0]["schema"] == reference
+    body = document["paths"]["/providers/{name}"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    properties = schemas[body["$ref"].rpartition("/")[2]]["properties"]
+    assert properties["provider"] == reference
+    assert reference in properties["defaultProvider"]["anyOf"]
+    assert properties["other"]["type"] == "string"
+    assert "acme, demo" in reference_page(document)

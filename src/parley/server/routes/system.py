@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -93,11 +93,14 @@ class SystemRoutes:
 
 
 class DocumentRoutes:
-    """The OpenAPI document and its page; `document` is asked when first needed, as it describes the whole table, this included."""
+    """The OpenAPI document and its page; `document` is asked when first needed, as it describes the whole table, this included, and
+    again once other `providers` answer.
+    """
 
-    def __init__(self, document: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, document: Callable[[Sequence[str]], dict[str, Any]], *, providers: Callable[[], Sequence[str]]) -> None:
         self._make = document
-        self._document: dict[str, Any] | None = None
+        self._providers = providers
+        self._made: tuple[Sequence[str], dict[str, Any]] | None = None
 
     def routes(self) -> list[Route]:
         """The rows of the table."""
@@ -131,9 +134,10 @@ class DocumentRoutes:
         return Response(reference_page(self._described()), media_type="text/html; charset=utf-8", headers=headers)
 
     def _described(self) -> dict[str, Any]:
-        if self._document is None:
-            self._document = self._make()
-        return self._document
+        providers = self._providers()
+        if self._made is None or self._made[0] != providers:
+            self._made = (providers, self._make(providers))
+        return self._made[1]
 
 
 def page_routes(pages: Pages) -> list[Route]:
