@@ -55,11 +55,12 @@ def application() -> typer.Typer:
     built.command()(serve)
     built.command()(chat)
     built.command()(providers)
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Test a provider, set it up, or replay what one once sent.")
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a provider, prove it, set it up, record and replay it.")
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
     group.command("replay")(provider.replay)
+    group.command("faults")(provider.faults)
     built.add_typer(group, name="provider")
     keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keys for programs that call the server.")
     # Without a callback, Typer takes a group's only command for the group itself.

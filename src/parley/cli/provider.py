@@ -1,4 +1,4 @@
-"""`parley provider …`: try one provider, show what sets it up and what it can, and replay what one once sent.
+"""`parley provider …`: try one provider, show what sets it up and what it can, replay what one sent, serve what none should send.
 
 Knows the registry and the replay server, no wire.
 """
@@ -111,3 +111,26 @@ def replay(
             replaying.serve(recording, reader, port=port)
         else:
             replaying.show(recording, reader, port=port, as_json=as_json)
+
+
+def faults(
+    name: Annotated[str | None, typer.Option("--serve", metavar="NAME", help="Serve this fault, for any program to meet.")] = None,
+    wire: Annotated[str | None, typer.Option("--wire", metavar="WIRE", help="The wire that it speaks (else: chat completions).")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Serve what a call that does not stream is answered.")] = False,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Where to serve it (0: any free port).")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """List the ways in which a provider can misbehave and what is right then, or serve one of them."""
+    from parley.cli.problems import problems_shown
+
+    with problems_shown(as_json=as_json):
+        from parley.cli import faulting
+
+        if name is not None:
+            faulting.serve(name, wire=wire, way="complete" if complete else "streamed", port=port)
+        elif as_json:
+            from parley.cli.documents import print_json
+
+            print_json(faulting.listed())
+        else:
+            faulting.show()
