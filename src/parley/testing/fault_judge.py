@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterator
 from typing import Literal
 
@@ -72,6 +73,10 @@ def _outcome(told: Told, expected: Expected, sample: Sample, *, strict: bool) ->
             yield _Complaint(f"it gave an answer ({_shown(outcome.text)}) where {_names(expected)} is right", remedy)
         else:
             yield from _answer(outcome, expected, sample)
+    elif isinstance(outcome, CancelledError):
+        yield _Complaint(
+            f"memory grew by {told.growth_bytes // _MEGABYTE} MB, and the call was stopped", "Bound what is kept of an answer."
+        )
     elif not isinstance(outcome, ParleyError):
         yield _Complaint(f"it raised {type(outcome).__name__}: {outcome}", "Raise the errors of parley.contract.errors.")
     elif not expected.errors:
@@ -119,7 +124,7 @@ def _partial(error: ParleyError, expected: Expected, sample: Sample, told: Told)
     if expected.received == 0 and text:
         yield _Complaint(f"`partial` holds {_shown(text)}, but nothing had come", "")
     elif expected.received and sample.text == "".join(WORDS):
-        sent = WORDS[: count_of(sample, expected.received)] if expected.received > 1 else WORDS[:1]
+        sent = WORDS[: count_of(sample, expected.received)]
         if text != "".join(sent):
             problem = f"`partial` holds {_shown(text)}, not the {len(sent)} tokens that had come"
             yield _Complaint(problem, "Hand on every token as soon as it is there.")
@@ -154,11 +159,7 @@ def _conduct(told: Told, expected: Expected) -> Iterator[_Complaint]:
 
 
 def _harm(told: Told) -> Iterator[_Complaint]:
-    if isinstance(told.outcome, BaseException) and not isinstance(told.outcome, Exception):
-        yield _Complaint(
-            f"memory grew by {told.growth_bytes // _MEGABYTE} MB, and the call was stopped", "Bound what is kept of an answer."
-        )
-    if told.ends != 1:
+    if told.ends != 1 and not isinstance(told.outcome, CancelledError):
         yield _Complaint(f"its end was told {told.ends} times", "Tell the end once.")
     if told.longest_hold_seconds > HOLD_SECONDS:
         problem = f"the event loop stood still for {told.longest_hold_seconds:.1f} s"
@@ -185,7 +186,7 @@ def _evidence(told: Told) -> str:
             words.append(f"retry after {outcome.retry_after:g} s")
         if outcome.partial is not None and outcome.partial.text:
             words.append(f"{len(outcome.partial.text)} characters kept")
-    else:
+    elif not isinstance(outcome, CancelledError):
         words.append(type(outcome).__name__)
     if told.growth_bytes > 16 * _MEGABYTE:
         words.append(f"{told.growth_bytes // _MEGABYTE} MB of memory")

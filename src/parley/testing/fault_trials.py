@@ -20,8 +20,8 @@ WORDS = tuple(f"word{number:02d} " for number in range(60))
 """The sixty tokens that a written sample of the wall says."""
 
 PATIENT = Timeouts(connect=10, first_token=120, idle=60, total=15 * 60)
-BRISK = Timeouts(connect=5, first_token=10, idle=10, total=20)
-"""Limits as a route with a fallback has them; for a complete call, which has only a total, 20 s."""
+BRISK = Timeouts(connect=5, first_token=10, idle=10, total=40)
+"""Limits as a route with a fallback has them; for a complete call, which has only a total, 40 s."""
 
 TRIES = 3
 """So often the guard asks one target."""

@@ -312,7 +312,7 @@ HOSTILE_FAULTS: Sequence[Fault] = (
         "the total limit holds; ProviderTimeoutError",
         _too_long,
         timeouts=BRISK,
-        complete=_protocol_error(errors=(ProviderTimeoutError,), phase="complete", received=0, seconds=(20.0, 21.0)),
+        complete=_protocol_error(errors=(ProviderTimeoutError,), phase="complete", received=0, seconds=(40.0, 41.0)),
     ),
     _hostile(
         "header-bomb",

@@ -215,7 +215,7 @@ PROVIDER_FAULTS: Sequence[Fault] = (
         answers=lambda _sample, _way: [_DEAF],
         timeouts=BRISK,
         streamed=_fails(ProviderTimeoutError, retryable=False, phase="first_token", seconds=(10.0, 11.0)),
-        complete=_fails(ProviderTimeoutError, retryable=False, phase="complete", seconds=(20.0, 21.0)),
+        complete=_fails(ProviderTimeoutError, retryable=False, phase="complete", seconds=(40.0, 41.0)),
     ),
     Fault(
         name="headers-then-silence",
@@ -224,7 +224,7 @@ PROVIDER_FAULTS: Sequence[Fault] = (
         answers=_headers_only,
         timeouts=BRISK,
         streamed=_fails(ProviderTimeoutError, retryable=False, phase="first_token", seconds=(10.0, 11.0)),
-        complete=_fails(ProviderTimeoutError, retryable=False, phase="complete", seconds=(20.0, 21.0)),
+        complete=_fails(ProviderTimeoutError, retryable=False, phase="complete", seconds=(40.0, 41.0)),
     ),
     Fault(
         name="late-first-token",

@@ -8,7 +8,7 @@ import pkgutil
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from msgspec import structs
@@ -16,7 +16,7 @@ from msgspec import structs
 from parley import provider, providers
 from parley.contract.codec import Decoder
 from parley.contract.config import Config
-from parley.contract.errors import InvalidRequestError, ParleyError
+from parley.contract.errors import InvalidRequestError, ParleyError, ServerError
 from parley.contract.events import Event, ResponseFinished, TextDelta
 from parley.contract.http import ResponseHead
 from parley.contract.request import ChatRequest
@@ -245,6 +245,28 @@ async def test_a_fault_that_outlives_its_call_is_caught() -> None:
     met = await faced(making(WIRES["openai_chat"], kind=Sulking), "key-refused")
     assert met.verdict == "failed"
     assert "the next call" in met.evidence
+
+
+class Contagious(HttpProvider):
+    """Where one call fails, all fail."""
+
+    broken: ClassVar[list[str]] = []
+
+    async def stream_batches(self, request: ChatRequest) -> AsyncIterator[list[Event]]:  # type: ignore[override]
+        try:
+            async for events in super().stream_batches(request):
+                if self.broken:
+                    raise ServerError("another call of this provider failed")
+                yield events
+        except ParleyError as error:
+            self.broken.append(error.message)
+            raise
+
+
+async def test_harm_to_another_stream_is_caught() -> None:
+    met = await faced(making(WIRES["openai_chat"], kind=Contagious), "web-page")
+    assert met.verdict == "failed"
+    assert "another stream of the process failed meanwhile: ServerError" in met.evidence
 
 
 class Blocking(HttpProvider):
