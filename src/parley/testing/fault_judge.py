@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from parley.contract.errors import ParleyError
+from parley.contract.errors import ParleyError, ProviderTimeoutError
 from parley.contract.response import ChatResponse
 from parley.testing.fault_trials import WORDS, Expected, Fault, count_of
 from parley.testing.samples import Sample
@@ -54,7 +54,7 @@ def judge(
     told: Told, *, fault: Fault, expected: Expected, sample: Sample, strict: bool
 ) -> tuple[Literal["passed", "failed", "advice"], str, str]:
     """Verdict, evidence and remedy."""
-    complaints = [*_outcome(told, expected, sample, strict=strict), *_conduct(told, expected), *_harm(told)]
+    complaints = [*_outcome(told, expected, sample, strict=strict), *_conduct(told, expected, strict=strict), *_harm(told)]
     evidence = _evidence(told)
     if not complaints:
         return "passed", evidence, ""
@@ -134,27 +134,30 @@ def _partial(error: ParleyError, expected: Expected, sample: Sample, told: Told)
         yield _Complaint("`partial` passes for a whole answer", "Leave `partial` to the guard.")
 
 
-def _conduct(told: Told, expected: Expected) -> Iterator[_Complaint]:
+def _conduct(told: Told, expected: Expected, *, strict: bool) -> Iterator[_Complaint]:
+    safe = not strict and isinstance(told.outcome, ParleyError)
     fewest, most = expected.requests
     if told.requests > most:
-        yield _Complaint(
-            f"it sent {told.requests} requests; at most {most} is right",
-            "Ask once and raise the error: the guard tries again where that helps.",
-        )
+        problem = f"it sent {_requests(told.requests)}; at most {most} is right"
+        yield _Complaint(problem, "Ask once and raise the error: the guard tries again where that helps.")
     elif told.requests < fewest:
-        mild = not isinstance(told.outcome, ChatResponse)
-        yield _Complaint(f"it sent {told.requests} requests; {fewest} is right", "Raise an error that is `retryable`.", mild=mild)
+        problem = f"it sent {_requests(told.requests)}; at least {fewest} is right"
+        yield _Complaint(problem, "Raise an error that is `retryable`.", mild=safe)
     if told.waited_seconds < expected.waits_seconds - EARLY_SECONDS and told.requests >= max(2, fewest):
-        yield _Complaint(
-            f"it asked again after {told.waited_seconds:.1f} s; {expected.waits_seconds:g} s is right",
-            "Leave waiting to the guard, and tell it `retry_after`.",
-        )
+        problem = f"it asked again after {told.waited_seconds:.1f} s; {expected.waits_seconds:g} s is right"
+        yield _Complaint(problem, "Leave waiting to the guard, and tell it `retry_after`.")
+    yield from _pace(told, expected, safe=safe)
+
+
+def _pace(told: Told, expected: Expected, *, safe: bool) -> Iterator[_Complaint]:
     soonest, latest = expected.seconds
-    if told.seconds - told.working_seconds > latest + TIMER_SECONDS:
-        yield _Complaint(
-            f"it took {told.seconds - told.working_seconds:.0f} s; at most {latest:g} s is right", "Wait for nothing but the answer."
-        )
-    elif told.seconds < soonest - EARLY_SECONDS:
+    took = told.seconds - told.working_seconds
+    as_expected = isinstance(told.outcome, expected.errors or ChatResponse)
+    if took > latest + TIMER_SECONDS:
+        # Where a timer of the guard ended it, it was late, but bounded.
+        mild = safe and isinstance(told.outcome, ProviderTimeoutError)
+        yield _Complaint(f"it took {took:.0f} s; at most {latest:g} s is right", "Wait for nothing but the answer.", mild=mild)
+    elif as_expected and told.seconds < soonest - EARLY_SECONDS:
         yield _Complaint(f"it gave up after {told.seconds:.1f} s; {soonest:g} s is right", "Leave the timers to the guard.")
 
 
@@ -171,9 +174,8 @@ def _harm(told: Told) -> Iterator[_Complaint]:
 
 
 def _evidence(told: Told) -> str:
-    asked = "1 request" if told.requests == 1 else f"{told.requests} requests"
     outcome = told.outcome
-    words = [f"{asked} in {told.seconds:.1f} s"]
+    words = [f"{_requests(told.requests)} in {told.seconds:.1f} s"]
     if isinstance(outcome, ChatResponse):
         words.append(f"an answer of {len(outcome.text)} characters, {outcome.finish_reason}")
         words += [f"warning {code}" for code in dict.fromkeys(warning.code for warning in outcome.warnings)]
@@ -191,6 +193,10 @@ def _evidence(told: Told) -> str:
     if told.growth_bytes > 16 * _MEGABYTE:
         words.append(f"{told.growth_bytes // _MEGABYTE} MB of memory")
     return ", ".join(words)
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count} requests"
 
 
 def _shown(text: str) -> str:

@@ -197,6 +197,13 @@ async def test_a_wrong_but_safe_error_is_a_failure_only_where_its_class_is_asked
     assert "AuthenticationError is right" in strict.evidence
 
 
+async def test_an_error_that_nobody_can_try_again_costs_the_answer() -> None:
+    strict = await faced(making(WIRES["openai_chat"], kind=Careless), "failed-once")
+    lenient = await faced(making(WIRES["openai_chat"], kind=Careless), "rate-limited-once", strict=False)
+    assert (strict.verdict, lenient.verdict) == ("failed", "advice")
+    assert "it sent 1 request; at least 2 is right" in strict.evidence
+
+
 class Hoarder(HttpProvider):
     """Keeps whatever it is sent until it is whole."""
 
