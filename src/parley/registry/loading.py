@@ -22,7 +22,7 @@ from parley.guard.guarded import GuardedProvider, guard
 from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration import Configured, configure
 from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
-from parley.registry.definition import Definition, UnusableProviderError, define
+from parley.registry.definition import Definition, UnusableProviderError, define, told
 from parley.registry.description import ProviderDescription, Status, describe_fields, variables
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
@@ -392,7 +392,7 @@ def _made(instance: Instance, definition: Definition, config: Config) -> Guarded
         raise
     except (Exception, SystemExit) as error:
         # A plugin's constructor may raise anything.
-        raise UnusableProviderError(scrub(f"it cannot be made: {type(error).__name__}: {error}")) from error
+        raise UnusableProviderError(scrub(f"it cannot be made: {told(error, instance.candidate)}")) from error
     if instance.override is not None and instance.override.permits is not None and isinstance(provider, HttpProvider):
         provider.restrict(instance.override.permits)
     try:
