@@ -82,10 +82,18 @@ if TYPE_CHECKING:
     from parley.contract.usage import Usage, UsageReport, UsageSource
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
+    from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
-    from parley.wire.history import ToolIds, short_id
+    from parley.wire.history import EncodingWarnings, ToolIds, join_system, own_data, short_id
+    from parley.wire.json_events import decode_object
+    from parley.wire.json_values import count_of, list_of, object_of, text_of
     from parley.wire.model_rules import ModelRule
-    from parley.wire.openai_chat import OpenAIChat
+    from parley.wire.ndjson import JsonLinesParser
+    from parley.wire.openai_chat import OpenAIChat, url_of
+    from parley.wire.openai_chat_errors import decode_error_body
+    from parley.wire.reply_reader import ReplyReader
+    from parley.wire.sse import SseEvent, SseParser
+    from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
@@ -113,10 +121,18 @@ _NAMES = {
     "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
+    "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
-    "parley.wire.history": "ToolIds short_id",
+    "parley.wire.history": "EncodingWarnings ToolIds join_system own_data short_id",
+    "parley.wire.json_events": "decode_object",
+    "parley.wire.json_values": "count_of list_of object_of text_of",
     "parley.wire.model_rules": "ModelRule",
-    "parley.wire.openai_chat": "OpenAIChat",
+    "parley.wire.ndjson": "JsonLinesParser",
+    "parley.wire.openai_chat": "OpenAIChat url_of",
+    "parley.wire.openai_chat_errors": "decode_error_body",
+    "parley.wire.reply_reader": "ReplyReader",
+    "parley.wire.sse": "SseEvent SseParser",
+    "parley.wire.tool_calls": "ToolCallAssembler ToolCallFragment",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -143,6 +159,7 @@ __all__ = [
     "ContextLengthError",
     "Decoder",
     "Dialect",
+    "EncodingWarnings",
     "ErrorCode",
     "Event",
     "ExtraOption",
@@ -154,6 +171,7 @@ __all__ = [
     "HttpRequest",
     "ImagePart",
     "InvalidRequestError",
+    "JsonLinesParser",
     "LimitExceededError",
     "Limits",
     "ListsModels",
@@ -185,6 +203,7 @@ __all__ = [
     "ReasoningEnded",
     "ReasoningPart",
     "RefusalDelta",
+    "ReplyReader",
     "RequestRejectedError",
     "ResponseFinished",
     "ResponseHead",
@@ -194,6 +213,8 @@ __all__ = [
     "SchemaFormat",
     "ServerError",
     "Setting",
+    "SseEvent",
+    "SseParser",
     "StreamTruncatedError",
     "Target",
     "TextDelta",
@@ -201,8 +222,10 @@ __all__ = [
     "Timeouts",
     "Tool",
     "ToolCall",
+    "ToolCallAssembler",
     "ToolCallDelta",
     "ToolCallEnded",
+    "ToolCallFragment",
     "ToolCallStarted",
     "ToolIds",
     "ToolResult",
@@ -215,7 +238,18 @@ __all__ = [
     "UsageReported",
     "UsageSource",
     "WarningRaised",
+    "count_of",
+    "decode_error_body",
+    "decode_object",
+    "join_system",
+    "list_of",
+    "object_of",
+    "own_data",
+    "plain_words",
+    "provider_error",
     "short_id",
+    "text_of",
+    "url_of",
 ]
 
 

@@ -46,6 +46,7 @@ def application() -> typer.Typer:
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
+    from parley.cli.new import new
     from parley.cli.providers import providers
     from parley.cli.serve import serve
 
@@ -56,6 +57,7 @@ def application() -> typer.Typer:
     built.command()(chat)
     built.command()(providers)
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a provider, prove it, set it up, record and replay it.")
+    group.command("new")(new)
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
