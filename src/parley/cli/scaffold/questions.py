@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Sequence
+
 import typer
 from msgspec import structs
 
@@ -43,7 +44,7 @@ def asked(wanted: Wanted) -> Wanted:
     if wanted.kind == "package" and wanted.inside is None:
         wanted = structs.replace(wanted, inside=_choice("What is inside", KINDS))
     if wanted.inner_kind == "dialect" and wanted.wire is None:
-        wanted = structs.replace(wanted, wire=typer.prompt("Wire", default=DEFAULT_WIRE, type=click.Choice(list(wires()))))
+        wanted = structs.replace(wanted, wire=_one_of(f"Wire ({', '.join(wires())})", list(wires()), default=DEFAULT_WIRE))
     endpoint = typer.prompt("Base URL with its version prefix, such as https://api.acme.example/v1", value_proc=_endpoint)
     model = wanted.model
     if model is None:
@@ -54,16 +55,25 @@ def asked(wanted: Wanted) -> Wanted:
 def _choice(question: str, choices: tuple[str, ...]) -> str:
     for choice in choices:
         typer.echo(f"  {choice:<8} {_EXPLAINED[choice]}")
-    return typer.prompt(question, default=choices[0], type=click.Choice(choices), show_choices=False)
+    return _one_of(question, choices, default=choices[0])
+
+
+def _one_of(question: str, choices: Sequence[str], *, default: str) -> str:
+    def read(text: str) -> str:
+        if text.strip() not in choices:
+            raise typer.BadParameter(f"it must be one of {', '.join(choices)}")
+        return text.strip()
+
+    return typer.prompt(question, default=default, value_proc=read)
 
 
 def _endpoint(text: str) -> str:
     if problem := endpoint_problem(text.strip()):
-        raise click.BadParameter(f"it {problem}")
+        raise typer.BadParameter(f"it {problem}")
     return text.strip()
 
 
 def _text(text: str) -> str:
     if problem := text_problem(text.strip()):
-        raise click.BadParameter(f"it {problem}")
+        raise typer.BadParameter(f"it {problem}")
     return text.strip()
