@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import parley
 from parley.testing.replay import Answer, ReplayServer
 
 from .server_process import Account, ServerProcess, running_server
@@ -140,6 +142,27 @@ async def test_a_file_that_is_broken_from_the_start_is_told_and_the_server_start
         await server.said("broken", "parley_providers/acme.py", "ZeroDivisionError", "(acme.py, line 1)")
 
 
+async def test_in_a_checkout_the_built_in_files_are_taken_too(tmp_path: Path) -> None:
+    """A copy of the sources, so that the real ones stay as they are."""
+    source = Path(parley.__file__).parent
+    copy = tmp_path / "src" / "parley"
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    shutil.copy(source.parents[1] / "pyproject.toml", tmp_path)
+    async with running_server(tmp_path, "--dev", PYTHONPATH=str(copy.parent), GROQ_API_KEY="gsk-not-a-real-one") as server:
+        developer = Developer(tmp_path, server, await server.sign_up("ada"))
+        text = (copy / "providers" / "groq.py").read_text(encoding="utf-8")
+        for label in ("Grok?", "Gorq!"):  # of the same length, saved within a second
+            developer.write("src/parley/providers/groq.py", text.replace('label="Groq"', f'label="{label}"'))
+            await developer.told("reloaded", "src/parley/providers/groq.py: groq: ready")
+            assert (await developer.listed())["groq"]["label"] == label
+        developer.write("src/parley/providers/groq.py", text.replace("Dialect(", "Dailect("))
+        await developer.told("broken", "groq", "NameError", "(groq.py, line 16)")
+        developer.write("src/parley/providers/groq.py", text)
+        await developer.told("reloaded", "groq: ready")
+        developer.write("src/parley/providers/acme.py", FILE)
+        await developer.told("reloaded", "src/parley/providers/acme.py: acme: ready")
+
+
 async def test_the_traffic_is_shown_without_contents_and_without_keys(developer: Developer) -> None:
     async with ReplayServer(streamed(*STREAM), Answer(status=401, body=b"no")) as provider:
         developer.save(FILE.replace('api_key: str = ""', 'api_key: str = "ak-hidden-from-all"'), endpoint=provider.url)
@@ -172,4 +195,4 @@ async def test_without_dev_no_traffic_is_shown(tmp_path: Path) -> None:
         async with running_server(tmp_path) as server:
             token = (await server.sign_up("ada")).token
             assert "Good day." in str(await server.answer(token, await server.session(token, provider="acme"), "Hi"))
-        assert "traffic" not in server.output
+        assert provider.url not in server.output

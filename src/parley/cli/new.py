@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from parley.providers import COMPATIBLE
+
 if TYPE_CHECKING:
     from parley.cli.scaffold.flags import Plan, Wanted
 
@@ -21,14 +23,17 @@ def new(  # noqa: PLR0913, PLR0917 - one parameter for each flag: Typer reads th
         AnyKind | None,
         typer.Option(
             "--kind",
-            help="A dialect of a wire that Parley knows, a wire of its own, a class for anything else, or a package round one of them.",
+            metavar="KIND",
+            help="dialect (of a wire that Parley knows), wire (one of its own), class (anything else) or package (round one of these).",
         ),
     ] = None,
-    inside: Annotated[Inside | None, typer.Option("--inside", help="What a package is made round.")] = None,
-    wire: Annotated[str | None, typer.Option("--wire", metavar="WIRE", help="Which wire a dialect speaks, such as openai-chat.")] = None,
+    inside: Annotated[
+        Inside | None, typer.Option("--inside", metavar="KIND", help="What a package is made round: dialect, wire or class.")
+    ] = None,
+    wire: Annotated[str | None, typer.Option("--wire", metavar="WIRE", help=f"A dialect's wire; without it, that of {COMPATIBLE}.")] = None,
     endpoint: Annotated[str | None, typer.Option("--endpoint", metavar="URL", help="Base URL, with its version prefix.")] = None,
     from_url: Annotated[
-        str | None, typer.Option("--from-url", metavar="URL", help="Ask a running OpenAI-compatible server for its models.")
+        str | None, typer.Option("--from-url", metavar="URL", help=f"Ask a running server for its models ({COMPATIBLE}).")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="The model used where a request names none.")] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="TEXT", help="How people are shown it.")] = None,

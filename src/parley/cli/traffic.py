@@ -37,7 +37,8 @@ class _Traffic(logging.Handler):
 def _lines(event: str, fields: dict[str, Any]) -> Iterator[str]:
     exchange = f"{fields['method']} {fields['url']}"
     if event == "http request":
-        yield f"→ {exchange} · {size(int(fields['bytes']))}"
+        sent = int(fields["bytes"])
+        yield f"→ {exchange} · {size(sent)}" if sent else f"→ {exchange}"
     elif event == "http reply":
         yield f"← {_status(int(fields['status']))} · {_time(fields['ms'])} · {size(int(fields['bytes']))} · {exchange}"
     else:

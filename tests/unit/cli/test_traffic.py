@@ -31,6 +31,11 @@ def test_an_exchange_is_two_lines(lines: list[str]) -> None:
     assert lines == [f"→ POST {URL} · 512 B", f"← 200 OK · 1.2 s · 3.5 kB · POST {URL}"]
 
 
+def test_a_request_without_a_body_has_no_size(lines: list[str]) -> None:
+    get_logger(TRANSPORT).debug("http request", method="GET", url=URL, headers="", bytes=0)
+    assert lines == [f"→ GET {URL}"]
+
+
 def test_a_failure_says_why(lines: list[str]) -> None:
     get_logger(TRANSPORT).debug("http failure", method="GET", url=URL, ms=3.2, error=OSError("no\nroute"))
     assert lines == [f"✗ GET {URL} · 3 ms · OSError: no route"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -13,8 +14,11 @@ from typing import Any, Literal, TypeAlias, get_args
 from msgspec import Struct
 
 import parley.provider
+from parley import providers
 from parley.cli.scaffold.imports import import_lines
 from parley.contract.capabilities import Model
+from parley.providers import COMPATIBLE
+from parley.transport.http_provider import Dialect
 
 Kind: TypeAlias = Literal["dialect", "wire", "class"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -29,7 +33,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     kind: Kind = "dialect"
     label: str
     endpoint: str
-    wire: str = "openai-chat"
+    wire: str
     model: str = ""
     models: Sequence[Model] = ()
     needs_key: bool = True
@@ -64,7 +68,22 @@ class Places(Struct, frozen=True, kw_only=True):
 def wires() -> dict[str, Any]:
     """The wires that a dialect can speak, by name ("openai-chat"): whatever the author's door offers that is a codec."""
     offered: list[Any] = [getattr(parley.provider, name) for name in parley.provider.__all__]
-    return {value.name.replace("_", "-"): value for value in offered if _is_codec(value)}
+    return {wire_name(value): value for value in offered if _is_codec(value)}
+
+
+def compatible_dialect() -> Dialect:
+    """What any server is declared as that speaks the most common wire."""
+    return import_module(f"{providers.__name__}.{COMPATIBLE.replace('-', '_')}").provider
+
+
+def default_wire() -> str:
+    """The wire that a dialect speaks unless somebody says otherwise."""
+    return wire_name(compatible_dialect().wire)
+
+
+def wire_name(wire: Any) -> str:
+    """A codec's name as people write it."""
+    return wire.name.replace("_", "-")
 
 
 def _is_codec(kind: Any) -> bool:
@@ -152,7 +171,7 @@ def _values(draft: Draft) -> dict[str, str]:
 
 def _wire_expression(wire: str) -> str:
     kind = wires()[wire]
-    # What servers other than OpenAI's own call it.
+    # What all servers but the inventor's call it.
     options = 'max_tokens_field="max_tokens"' if "max_tokens_field" in getattr(kind, "__struct_fields__", ()) else ""
     return f"{kind.__name__}({options})"
 

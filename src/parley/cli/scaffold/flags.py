@@ -6,23 +6,24 @@ import asyncio
 import os
 import tomllib
 from collections.abc import Sequence
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 
-from parley.cli.scaffold.drafts import MAX_MODELS, Draft, beside, in_checkout, in_package, wires, written, written_package
+from parley.cli.scaffold.drafts import MAX_MODELS, Draft, beside, default_wire, in_checkout, in_package, wires, written, written_package
 from parley.cli.scaffold.listing import Listing, list_models_at
 from parley.contract.capabilities import Model
 from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.guard.suggestions import did_you_mean
+from parley.providers import COMPATIBLE
 from parley.registry.checks import endpoint_problem
 from parley.registry.environment import Environment
 from parley.registry.instances import PATH_VARIABLE, PROVIDER_DIRECTORY
 from parley.registry.loading import Registry
 
-DEFAULT_WIRE = "openai-chat"
 PROJECT_NAME = "parley-ai"
 MAX_TEXT_CHARACTERS = 200
 
@@ -80,8 +81,8 @@ def _check_from_url(wanted: Wanted) -> None:
     if wanted.from_url is not None:
         if wanted.endpoint is not None:
             refuse("--from-url", "and --endpoint are both given; keep one of them")
-        if (wanted.inner_kind, wanted.wire or DEFAULT_WIRE) != ("dialect", DEFAULT_WIRE):
-            refuse("--from-url", f"asks an OpenAI-compatible server; it goes with --kind dialect and --wire {DEFAULT_WIRE}")
+        if (wanted.inner_kind, wanted.wire or default_wire()) != ("dialect", default_wire()):
+            refuse("--from-url", f"asks a server that is {COMPATIBLE}; it goes with --kind dialect and --wire {default_wire()}")
 
 
 def text_problem(text: str) -> str | None:
@@ -105,7 +106,7 @@ def draft_of(wanted: Wanted, environment: Environment) -> tuple[Draft, list[str]
         kind=wanted.inner_kind,  # type: ignore[arg-type]
         label=wanted.label or usual_label(wanted.name),
         endpoint=(wanted.endpoint or "").rstrip("/"),
-        wire=wanted.wire or DEFAULT_WIRE,
+        wire=wanted.wire or default_wire(),
         model=wanted.model or "",
         models=[Model(wanted.model)] if wanted.model else [],
     )
@@ -189,6 +190,7 @@ def _steps(draft: Draft, provider: Path, *, test: str) -> list[str]:
         *([] if draft.kind == "dialect" else [f"edit {provider}: ADAPT marks what is made up"]),
         *([f"parley provider env {draft.name} >> .env     then fill in {needed}"] if needed else []),
         f"parley provider check {draft.name}",
+        *([] if find_spec("pytest") else ["pip install 'parley-ai[testing]'"]),
         f"pytest {test}".rstrip(),
         f'parley chat -p {draft.name}{model} "Good day"',
     ]

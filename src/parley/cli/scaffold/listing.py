@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from parley.cli.scaffold.drafts import compatible_dialect
 from parley.contract.errors import AuthenticationError, ParleyError, ProviderTimeoutError
-from parley.provider import Config, Dialect, Model, OpenAIChat, Setting
+from parley.provider import Config, Model, Setting
 
 ASK_SECONDS = 15.0
 _PREFIX = "/v1"
@@ -53,7 +54,7 @@ async def list_models_at(url: str, *, name: str, key: str) -> Listing:
 
 async def _listed(endpoint: str, name: str, key: str) -> Listing:
     """Without the guard, which would try again: somebody waits, and can."""
-    dialect = Dialect(name=name, config=_AskedConfig, wire=OpenAIChat())
+    dialect = structs.replace(compatible_dialect(), name=name, label=name, config=_AskedConfig)
     provider = dialect.create(_AskedConfig(api_key=key, endpoint=endpoint))
     try:
         return Listing(endpoint=endpoint, models=await provider.list_models())

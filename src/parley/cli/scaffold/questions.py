@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import typer
 from msgspec import structs
 
-from parley.cli.scaffold.drafts import KINDS, wires
-from parley.cli.scaffold.flags import DEFAULT_WIRE, Wanted, text_problem
+from parley.cli.scaffold.drafts import KINDS, default_wire, wires
+from parley.cli.scaffold.flags import Wanted, text_problem
 from parley.cli.scaffold.names import malformed, suggested_name
 from parley.registry.checks import endpoint_problem
 
 _EXPLAINED = {
-    "dialect": "speaks a wire that Parley knows, such as OpenAI's chat completions",
+    "dialect": "speaks a wire that Parley knows",
     "wire": "speaks HTTP in its own way",
     "class": "anything else: an SDK, a local engine",
     "package": "one of these, to be installed and published",
@@ -44,7 +44,7 @@ def asked(wanted: Wanted) -> Wanted:
     if wanted.kind == "package" and wanted.inside is None:
         wanted = structs.replace(wanted, inside=_choice("What is inside", KINDS))
     if wanted.inner_kind == "dialect" and wanted.wire is None:
-        wanted = structs.replace(wanted, wire=_one_of(f"Wire ({', '.join(wires())})", list(wires()), default=DEFAULT_WIRE))
+        wanted = structs.replace(wanted, wire=_one_of(f"Wire ({', '.join(wires())})", list(wires()), default=default_wire()))
     endpoint = typer.prompt("Base URL with its version prefix, such as https://api.acme.example/v1", value_proc=_endpoint)
     model = wanted.model
     if model is None:
