@@ -146,7 +146,7 @@ def test_all_of_them_are_found_and_no_test_is_taken_for_a_provider(everything: P
     assert own == {f"{how}-{kind}": status for kind in KINDS for how, status in (("plain", "unconfigured"), ("full", "ready"))}
 
 
-def test_a_package_can_be_built_and_names_its_entry_point(everything: Path) -> None:
+def test_a_package_is_whole_and_names_its_entry_point(everything: Path) -> None:
     directory = everything / "parley-packed-wire"
     assert written(directory) == {
         "README.md",

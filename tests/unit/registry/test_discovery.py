@@ -84,7 +84,8 @@ def test_a_file_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not [name for name in sys.modules if name.startswith("parley_provider_acme_") and str(path) in str(sys.modules[name])]
 
 
-def test_a_file_saved_twice_within_a_second_is_what_was_saved_last(tmp_path: Path) -> None:
+def test_a_file_saved_twice_within_a_second_is_what_was_saved_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = tmp_path / "acme.py"
     for index, value in enumerate(("one", "two")):
         file.write_text(f"value = {value!r}", encoding="utf-8")
