@@ -171,6 +171,7 @@ def test_inside_the_checkout_it_becomes_a_built_in_one(tmp_path: Path, monkeypat
     test = (tmp_path / "tests" / "unit" / "providers" / "test_acme.py").read_text(encoding="utf-8")
     assert "from parley.providers import acme as module" in test
     assert f"pytest {tmp_path}/tests/unit/providers/test_acme.py" in told
+    assert "make docs" in told
 
 
 def test_in_another_project_it_is_a_file_of_its_own(tmp_path: Path) -> None:

@@ -170,7 +170,8 @@ def plan_of(draft: Draft, wanted: Wanted, registry: Registry) -> Plan:
     checkout = checkout_of(here)
     if wanted.to is None and checkout is not None:
         places = in_checkout(draft, checkout)
-        return _plan(draft, written(draft, places, shown_test=str(places.test.relative_to(checkout))), [])
+        plan = _plan(draft, written(draft, places, shown_test=str(places.test.relative_to(checkout))), [])
+        return structs.replace(plan, steps=[*plan.steps, "make docs     writes its page and its part of .env.example"])
     directory = here / wanted.to if wanted.to else _usual_directory(registry.environment, here)
     files = written(draft, beside(draft, directory), shown_test=shown(beside(draft, directory).test))
     read = [path.resolve() for path in _read_directories(registry.environment, here)]
