@@ -53,11 +53,18 @@ class Scrubber:
         # Longest first: where one secret begins with another, all of it must go.
         self._known = re.compile("|".join(sorted(patterns, key=len, reverse=True))) if patterns else None
 
+    def find(self, text: str) -> int | None:
+        """Where the first of the given secrets stands in the text, in any of its forms; None where none does. Shapes are not looked for."""
+        match = self._known.search(text) if self._known is not None else None
+        return match.start() if match else None
+
+    def scrub_known(self, text: str) -> str:
+        """The text with *** in the place of each secret that was given; whatever only looks like one stays."""
+        return text if self._known is None else self._known.sub(REPLACEMENT, text)
+
     def scrub(self, text: str) -> str:
         """The text with *** in the place of each secret."""
-        if self._known is not None:
-            text = self._known.sub(REPLACEMENT, text)
-        text = _ANNOUNCED.sub(_keep_announcement, text)
+        text = _ANNOUNCED.sub(_keep_announcement, self.scrub_known(text))
         return _KEY_SHAPES.sub(REPLACEMENT, text)
 
 

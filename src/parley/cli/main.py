@@ -61,6 +61,7 @@ def application() -> typer.Typer:
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
+    group.command("record")(provider.record)
     group.command("replay")(provider.replay)
     group.command("faults")(provider.faults)
     built.add_typer(group, name="provider")

@@ -252,6 +252,16 @@ class Registry:
             listed = "\n".join(f"  {problem.path}: {problem.message}" for problem in problems)
             raise ConfigurationError(f"the configuration has {_counted(len(problems))}:\n{listed}", fields=problems)
 
+    def secrets(self) -> list[str]:
+        """Every secret of every provider that is configured: for a scrubber, and for nothing else."""
+        found: dict[str, None] = {}
+        for instance in self._index.instances.values():
+            definition = self._definition(instance)
+            if isinstance(definition, Definition):
+                configured = self._configuration(instance, definition)
+                found |= dict.fromkeys([*(configured.config.secrets() if configured.config else ()), *configured.keys])
+        return list(found)
+
     def literal_secrets(self) -> list[str]:
         """Where in `parley.toml` a secret stands in plain text instead of `env:NAME`."""
         return [
