@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,8 @@ from parley.contract.errors import InvalidRequestError
 from parley.registry.loading import Registry
 from parley.testing.record import Outcome, Session, prepare, record
 
+NARROW = 80
+"""Columns below which what there is to say of an exchange stands on lines of its own."""
 MARKS = {"saved": ("✓", "good"), "doubtful": ("!", "doubtful"), "failed": ("✗", "bad"), "left out": ("–", "note")}
 
 
@@ -104,19 +107,22 @@ async def _shown(session: Session, output: Console) -> list[Outcome]:
 
 
 def _print_outcome(outcome: Outcome, session: Session, output: Console, *, width: int) -> None:
+    """Mark, name, status and time; then where it was saved and what there is to say, where that has room in the same line."""
     mark, style = MARKS[outcome.verdict]
-    status = str(outcome.status or "")
     took = f"{outcome.seconds:.1f} s" if outcome.status else ""
     saved = ", ".join(path.relative_to(session.folder).as_posix() for path in outcome.files)
+    details = [Text(one_line(saved))] if saved else []
+    details += [Text(one_line(outcome.reason, longest=500), style=style)] if outcome.reason else []
     grid = Table.grid(padding=(0, 2, 0, 0))
     for column_width in (3, width, 3, 6):
         grid.add_column(width=column_width, no_wrap=True)
     grid.add_column(overflow="fold")
-    cells = [Text(f"  {mark}", style=style), Text(outcome.name), Text(status, style="note"), Text(took, style="note", justify="right")]
-    grid.add_row(*cells, Text(one_line(saved or outcome.reason, longest=500), style="none" if saved else style))
-    if saved and outcome.reason:
-        grid.add_row("", "", "", "", Text(one_line(outcome.reason, longest=500), style=style))
+    beside = output.width >= NARROW
+    cells = [Text(f"  {mark}", style=style), Text(outcome.name), Text(str(outcome.status or ""), style="note")]
+    grid.add_row(*cells, Text(took, style="note", justify="right"), Text("\n").join(details) if beside else "")
     print_grid(output, grid)
+    for detail in [] if beside else details:
+        output.print(Padding(detail, (0, 0, 0, 5)))
 
 
 def _sum_up(session: Session, outcomes: list[Outcome], output: Console) -> None:

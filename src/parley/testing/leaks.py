@@ -17,13 +17,14 @@ from parley.telemetry import Scrubber
 from parley.testing.json_pieces import pieces_of, strings_in
 from parley.testing.recordings import Recording
 
-MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+MAX_UNPACKED_BYTES = 4 * 1024 * 1024
+"""So much of what is compressed is looked into: few bytes may stand for very many."""
 MAX_WRAPPINGS = 3
 """So often something may be packed or encoded inside something packed or encoded."""
 
 # Narrower than what the log takes out: there a wrongly hidden word costs nothing, here it would refuse a good recording.
 _KEYS = re.compile(
-    r"(?<![A-Za-z0-9])sk[-_](?P<openai>(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{12,}|[A-Za-z0-9]{20,})"
+    r"(?<![A-Za-z0-9])sk[-_](?P<short>(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{12,}|[A-Za-z0-9]{20,})"
     r"|(?<![A-Za-z0-9])(?:pk|rk|gsk|csk|pplx|nvapi|tgp|fw|r8|hf|gh[opsu]|github_pat|glpat|xai|xox[abeprs])[-_]"
     r"(?P<others>(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,})"
     r"|(?<![A-Za-z0-9])AIza(?P<google>[A-Za-z0-9_-]{24,})"
@@ -111,7 +112,7 @@ class _Search:
     def data(self, data: bytes, place: str, wrappings: int = 0) -> Iterator[str]:
         """A body as a whole, then what its JSON says, then what is packed or encoded in it; the first of these that finds any."""
         text = data.decode("utf-8", "surrogateescape")
-        for looking in (self._plain(text, place), self._said(text, place), self._wrapped(data, place, wrappings)):
+        for looking in (self._plain(text, place), self._wide(data, place), self._said(text, place), self._wrapped(data, place, wrappings)):
             if found := list(looking):
                 yield from found
                 return
@@ -120,10 +121,16 @@ class _Search:
         position = self._first(text)
         if position is not None:
             yield f"{place}, offset {len(text[:position].encode('utf-8', 'surrogateescape'))}"
-        elif "\0" in text and self._holds_one(text.replace("\0", "")):
-            yield f"{place} (in a wide encoding)"
         elif "%" in text and self._holds_one(unquote(text)):
             yield f"{place} (percent-encoded)"
+
+    def _wide(self, data: bytes, place: str) -> Iterator[str]:
+        """What is written with two bytes for each character, wherever it begins."""
+        if b"\0" not in data:
+            return
+        readings = (data[skipped:].decode(encoding, "replace") for skipped in (0, 1) for encoding in ("utf-16-le", "utf-16-be"))
+        if any(self._holds_one(text) for text in readings):
+            yield f"{place} (in a wide encoding)"
 
     def _said(self, text: str, place: str) -> Iterator[str]:
         """What the JSON in the body says, in each of its texts, and in those of the same field one after the other.

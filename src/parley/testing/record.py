@@ -79,7 +79,9 @@ def prepare(registry: Registry, name: str, *, folder: Path, model: str | None = 
     _check_subjects(only)
     provider = registry.load(name)
     description = registry.describe(name)
-    config = provider.config or Config(api_key="")
+    config = provider.config
+    if config is None:
+        raise _nothing_passed(name, "takes no configuration, so it")
     endpoint = config.endpoint.rstrip("/")
     fields = {field.name: field for field in description.fields}
     if not endpoint:
@@ -234,9 +236,10 @@ def _no_endpoint(name: str) -> ConfigurationError:
     )
 
 
-def _nothing_passed(name: str) -> NothingPassedError:
+def _nothing_passed(name: str, why: str = "") -> NothingPassedError:
+    who = f"nothing would pass through; {name} {why}" if why else f"nothing passed through; {name}"
     return NothingPassedError(
-        f"nothing passed through; {name} does not use its endpoint, so there is nothing to record. "
+        f"{who} does not use its endpoint: there is nothing to record. "
         "A provider that is to be recorded sends its requests to `config.endpoint`",
         provider=name,
     )

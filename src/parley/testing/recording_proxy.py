@@ -105,7 +105,8 @@ class RecordingProxy:
         if task is not None:
             self._handlers.add(task)
         try:
-            while (request := await read_request(reader, 0)) is not None:
+            # A request that names a whole URL takes this for a proxy to anywhere, which it is not.
+            while (request := await read_request(reader, 0)) is not None and request.path.startswith("/"):
                 passed = Passed(request=request, reply=bytearray())
                 self._passed.append(passed)
                 self._begin()
@@ -140,7 +141,7 @@ class RecordingProxy:
         """Send the request on and the reply back. What goes wrong on the vendor's side stands in `failure` afterwards."""
         started = perf_counter()
         request = passed.request
-        if self._client is None or not request.path.startswith("/"):
+        if self._client is None:
             return
         headers = _passed_on(request.headers) | {"accept-encoding": "identity"}
         sent_on = HttpRequest(method=request.method, url=f"{self._origin}{request.path}", headers=headers, body=request.body)

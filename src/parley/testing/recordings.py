@@ -147,17 +147,17 @@ def read_index(path: Path) -> list[dict[str, str]]:
         text = _bytes_of(path, MAX_INDEX_BYTES).decode("utf-8-sig")
         reader = csv.DictReader(text.splitlines(keepends=True), strict=True, restval="")
         if missing := {"file", "provider"} - set(reader.fieldnames or ()):
-            _damaged(path, "line 1", f"has no column {' and none '.join(sorted(missing))}; its first line names the columns")
+            _unusable(path, "line 1", f"has no column {' and none '.join(sorted(missing))}; its first line names the columns")
         rows: list[dict[str, str]] = []
         for row in reader:
             row.pop(None, None)  # type: ignore[call-overload]  # where a line has more values than there are columns
             if not _stays_inside(row["file"]):
-                _damaged(path, f"line {reader.line_num}, file", "must be the path of a file in the index's own folder; remove the line")
+                _unusable(path, f"line {reader.line_num}, file", "must be the path of a file in the index's own folder; remove the line")
             rows.append(row)
     except UnicodeDecodeError:
-        _damaged(path, "", "is not UTF-8 text; save it as UTF-8")
+        _unusable(path, "", "is not UTF-8 text; save it as UTF-8")
     except csv.Error as error:
-        _damaged(path, "", f"is not a list of comma-separated values ({error}); correct it")
+        _unusable(path, "", f"is not a list of comma-separated values ({error}); correct it")
     return rows
 
 
@@ -172,14 +172,14 @@ def _bytes_of(path: Path, most: int) -> bytes:
     try:
         if path.exists() and not path.is_file():
             what = "is a folder; name one of the files in it" if path.is_dir() else "is no plain file; name a recording"
-            _damaged(path, "", what)
+            _unusable(path, "", what)
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as error:  # a ValueError where the path itself is none (a NUL in it)
         reason = getattr(error, "strerror", None) or "its name is no path"
-        _damaged(path, "", f"cannot be read: {reason}; check the name and its permissions")
+        _unusable(path, "", f"cannot be read: {reason}; check the name and its permissions")
     if len(data) > most:
-        _damaged(path, "", f"is larger than {most // 1024 // 1024} MiB, which nothing recorded is; name another file")
+        _unusable(path, "", f"is larger than {most // 1024 // 1024} MiB, which nothing recorded is; name another file")
     return data
 
 
@@ -232,5 +232,11 @@ def _body(reply: RecordedReply, path: Path) -> bytes:
 
 
 def _damaged(path: Path, field: str, problem: str) -> NoReturn:
+    raise InvalidRequestError(
+        f"{path} is not a recording: {field or 'it'} {problem}", fields=[FieldProblem(path=field or str(path), message=problem)]
+    )
+
+
+def _unusable(path: Path, field: str, problem: str) -> NoReturn:
     where = f"{path}: {field} {problem}" if field else f"{path} {problem}"
     raise InvalidRequestError(where, fields=[FieldProblem(path=field or str(path), message=problem)])
