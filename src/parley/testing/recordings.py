@@ -74,7 +74,9 @@ class RecordedReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordingFile(Struct, frozen=True, kw_only=True):
-    """A recording as it is written: one JSON object in a file of its own. What a reader does not know, it ignores.
+    """A recording as it is written: one JSON object in `<folder>/<provider>/<kind>/<name>.json`. What a reader does not know, it ignores.
+
+    `INDEX.csv` in the folder has a line for each file, with at least the columns `file` (its path in the folder) and `provider`.
 
     `wire_family` names the wire (`openai-chat`); `kind` says what the exchange shows (`generate`, `stream`, `tools`,
     `tools-stream`, `vision`, `structured`, `reasoning`, `reasoning-stream`, `error`); `streaming` whether the reply is a stream,

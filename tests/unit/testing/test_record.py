@@ -23,6 +23,17 @@ from parley.testing.samples import Sample, sample_of
 KEY = "sk-quiet-Ab3dEf6hIj9kLm2n"
 WIRES = {"openai": "openai_chat", "anthropic": "anthropic_messages", "gemini": "gemini_generate"}
 ANSWERED = ("text", "stream", "tool-call", "tool-call-streamed")
+TALKS = """
+import json, urllib.request
+class Acme:
+    name = 'acme'
+    def __init__(self, config):
+        self.config = config
+    def generate_response(self, **_):
+        request = urllib.request.Request(self.config.endpoint + '/say', data=b'{}', method='POST')
+        with urllib.request.urlopen(request) as reply:
+            return {'text': json.load(reply)['words']}
+"""
 KINDS = {"text": "generate", "stream": "stream", "tool-call": "tools", "tool-call-streamed": "tools-stream"}
 
 
@@ -50,6 +61,15 @@ async def replayed(recording: Recording) -> ChatResponse:
             return await provider.generate(request, attempts=1)
         events = [event async for event in provider.stream(request, attempts=1)]
         return events[-1].response  # type: ignore[union-attr]
+
+
+def write(name: str, text: str) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text(text, encoding="utf-8")
+
+
+def own_provider(code: str) -> None:
+    write("parley_providers/acme.py", code)
 
 
 def files_in(folder: Path) -> dict[str, str]:
@@ -139,13 +159,26 @@ async def test_a_secret_that_comes_back_in_pieces_is_not_written(tmp_path: Path)
     assert not (tmp_path / "openai/stream").exists()
 
 
-async def test_a_secret_of_another_provider_is_one_too(tmp_path: Path) -> None:
-    other = "quiet words of another"
-    leaking = sample_of("openai_chat", pieces=[other[:7], other[7:]])
+@pytest.mark.parametrize("quiet", ["quiet-words-of-a-variable", "the-second-quiet-words"])
+async def test_a_secret_of_another_provider_is_one_too(tmp_path: Path, quiet: str) -> None:
+    table = 'name = "other"\nprovider = "openai-compatible"\nendpoint = "http://127.0.0.1:9/v1"'
+    write("parley.toml", f'[[providers]]\n{table}\nkeys = ["the-first-quiet-words", "the-second-quiet-words"]\n')
+    leaking = sample_of("openai_chat", pieces=[quiet[:7], quiet[7:]])
     assert leaking is not None
     async with ReplayServer(leaking.streamed()) as server:
-        outcomes = await recorded(registry("openai", server.url, GROQ_API_KEY=other), "openai", tmp_path, "stream")
+        source = registry("openai", server.url, SOMEBODYS_PASSWORD="quiet-words-of-a-variable")
+        outcomes = await recorded(source, "openai", tmp_path / "to", "stream")
     assert [outcome.verdict for outcome in outcomes] == ["failed"]
+    assert files_in(tmp_path / "to") == {}
+
+
+async def test_a_credential_that_was_made_a_moment_ago_is_one_too(tmp_path: Path) -> None:
+    own_provider(TALKS.replace("method='POST'", "method='POST', headers={'authorization': 'Bearer minted moment-ago-42'}"))
+    echo = b'{"words": "You are moment-ago-42."}'
+    async with ReplayServer(Answer(headers={"content-type": "application/json"}, body=echo)) as server:
+        (outcome,) = await recorded(registry("acme", server.url), "acme", tmp_path / "to", "text")
+    assert load_recording(outcome.files[0]).body == b'{"words":"You are ***."}'
+    assert not any("moment-ago" in text for text in files_in(tmp_path / "to").values())
 
 
 async def test_a_mere_word_in_the_place_of_a_key_is_no_secret(tmp_path: Path) -> None:
@@ -172,11 +205,6 @@ async def test_a_server_that_takes_any_key_has_no_error_to_record(tmp_path: Path
     assert files_in(tmp_path) == {}
 
 
-def own_provider(code: str) -> None:
-    Path("parley_providers").mkdir()
-    Path("parley_providers/acme.py").write_text(code)
-
-
 async def test_a_provider_that_ignores_its_endpoint_is_told_so_after_one_question(tmp_path: Path) -> None:
     own_provider(
         "class Acme:\n    name = 'acme'\n    def __init__(self, config):\n        self.config = config\n"
@@ -196,16 +224,7 @@ def test_a_provider_without_configuration_is_not_asked_at_all(tmp_path: Path) ->
 
 
 async def test_a_provider_without_codec_is_recorded_under_its_own_name_and_read_by_it(tmp_path: Path) -> None:
-    own_provider(
-        "import json, urllib.request\n"
-        "class Acme:\n"
-        "    name = 'acme'\n"
-        "    def __init__(self, config):\n        self.config = config\n"
-        "    def generate_response(self, **_):\n"
-        "        request = urllib.request.Request(self.config.endpoint + '/say', data=b'{}', method='POST')\n"
-        "        with urllib.request.urlopen(request) as reply:\n"
-        "            return {'text': json.load(reply)['words']}\n"
-    )
+    own_provider(TALKS)
     async with ReplayServer(Answer(headers={"content-type": "application/json"}, body=b'{"words": "Good day."}')) as server:
         outcomes = await recorded(registry("acme", server.url), "acme", tmp_path / "to", "text")
     recording = load_recording(outcomes[0].files[0])

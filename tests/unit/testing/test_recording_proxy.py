@@ -121,6 +121,7 @@ async def test_a_request_for_another_host_goes_nowhere() -> None:
             await reader.read()
             writer.close()
         assert other.requests == []
+        assert [passed.request.path for passed in await proxy.take()] == [f"//127.0.0.1:{other.port}/x"]
 
 
 async def test_noise_on_its_port_disturbs_nobody() -> None:
