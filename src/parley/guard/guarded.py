@@ -120,11 +120,6 @@ class GuardedProvider:
         return self._provider.models
 
     @property
-    def wire(self) -> str | None:
-        """The name of the wire that it speaks; None where its author wrote no codec (an SDK, a class of its own)."""
-        return getattr(getattr(self._provider, "wire", None), "name", None)
-
-    @property
     def violations(self) -> Sequence[Violation]:
         """Where the provider broke the contract, the first hundred times."""
         return tuple(self._conduct.violations)

@@ -25,8 +25,9 @@ MAX_WRAPPINGS = 3
 # Narrower than what the log takes out: there a wrongly hidden word costs nothing, here it would refuse a good recording.
 _KEYS = re.compile(
     r"(?<![A-Za-z0-9])sk[-_](?P<short>(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{12,}|[A-Za-z0-9]{20,})"
-    r"|(?<![A-Za-z0-9])(?:pk|rk|gsk|csk|pplx|nvapi|tgp|fw|r8|hf|gh[opsu]|github_pat|glpat|x[a-z]{2}|xox[abeprs])[-_]"
+    r"|(?<![A-Za-z0-9])(?:pk|rk|gsk|csk|pplx|nvapi|tgp|fw|r8|hf|gh[opsu]|github_pat|glpat|xox[abeprs])[-_]"
     r"(?P<others>(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,})"
+    r"|(?<![A-Za-z0-9])x[a-z]{2}-(?P<plain>[A-Za-z0-9]{24,})"
     r"|(?<![A-Za-z0-9])AIza(?P<long>[A-Za-z0-9_-]{24,})"
     r"|(?<![A-Za-z0-9])(?:AKIA|ASIA)(?P<capitals>[0-9A-Z]{16})"
     r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.(?P<token>[A-Za-z0-9_-]{8,})"

@@ -92,6 +92,7 @@ def prepare(registry: Registry, name: str, *, folder: Path, model: str | None = 
     own = next((known.capabilities for known in provider.models if known.id == chosen), Capabilities())
     exchanges, left_out = plan(own.over(provider.capabilities), model=chosen, has_key=bool(config.api_key), only=only)
     check_folder(folder)
+    wire = registry.wire(name)
     return Session(
         registry=registry,
         provider=name,
@@ -104,7 +105,7 @@ def prepare(registry: Registry, name: str, *, folder: Path, model: str | None = 
         folder=folder,
         origin=Origin(
             provider=name,
-            wire_family=(provider.wire or name).replace("_", "-"),
+            wire_family=(wire.name if wire is not None else name).replace("_", "-"),
             host=host_of(endpoint, fields["endpoint"].default if "endpoint" in fields else ""),
             secrets=frozenset(_secrets(registry, config)),
         ),

@@ -21,7 +21,7 @@ from parley.contract.errors import ConfigurationError, FieldProblem, InvalidRequ
 from parley.telemetry import Scrubber
 from parley.testing.leaks import secrets_in
 from parley.testing.recording_proxy import Passed
-from parley.testing.recordings import INDEX_NAME, RecordedReply, RecordedRequest, RecordingFile, read_index, read_recording
+from parley.testing.recordings import INDEX_NAME, RecordedReply, RecordedRequest, RecordingFile, index_rows, read_recording
 from parley.testing.scrubbing import Cleaner
 
 COLUMNS = (
@@ -125,7 +125,7 @@ def check_folder(folder: Path) -> None:
         problem = f"cannot be written to ({error.strerror}); name another folder with --to"
         raise ConfigurationError(f"{folder} {problem}", fields=[FieldProblem(path="--to", message=problem)]) from error
     if (folder / INDEX_NAME).exists():
-        read_index(folder / INDEX_NAME)
+        index_rows(folder)
 
 
 def slug(name: str) -> str:
@@ -162,7 +162,7 @@ def _write_new(wanted: Path, data: bytes) -> Path:
 def _add_to_index(folder: Path, path: Path, document: RecordingFile) -> None:
     """Add the file's line; lines of files that are gone are left out. The index is replaced as a whole, never half written."""
     index = folder / INDEX_NAME
-    rows = [row for row in read_index(index) if (folder / row["file"]).is_file()] if index.exists() else []
+    rows = [row for row in index_rows(folder) if (folder / row["file"]).is_file()] if index.exists() else []
     columns = list(dict.fromkeys([*(rows[0] if rows else ()), *COLUMNS]))
     reply = document.response
     size = len((reply.body_text or "").encode()) if reply.body_base64 is None else len(base64.b64decode(reply.body_base64))

@@ -59,6 +59,20 @@ class Recording(Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class IndexRow(Struct, frozen=True, kw_only=True):
+    """What the index says of one recording. `recorded`: it is a real exchange, not one written after a document; `body_exact` as above."""
+
+    file: str
+    provider: str
+    wire_family: str
+    kind: str
+    status: int
+    streaming: bool
+    bytes: int
+    recorded: bool
+    body_exact: bool
+
+
 class RecordedReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came back. The body stands in `body_text`, or in `body_base64` where it is not UTF-8.
 
@@ -76,7 +90,7 @@ class RecordedReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RecordingFile(Struct, frozen=True, kw_only=True):
     """A recording as it is written: one JSON object in `<folder>/<provider>/<kind>/<name>.json`. What a reader does not know, it ignores.
 
-    `INDEX.csv` in the folder has a line for each file, with at least the columns `file` (its path in the folder) and `provider`.
+    `INDEX.csv` in the folder has a line for each file, with at least the columns of IndexRow; `file` is its path in the folder.
 
     `wire_family` names the wire (`openai-chat`); `kind` says what the exchange shows (`generate`, `stream`, `tools`,
     `tools-stream`, `vision`, `structured`, `reasoning`, `reasoning-stream`, `error`); `streaming` whether the reply is a stream,
@@ -138,24 +152,40 @@ def find_recordings(*providers: str) -> Iterator[Path]:
     directory = recordings_directory()
     if directory is None:
         return
-    for row in read_index(directory / INDEX_NAME):
-        if not providers or row["provider"] in providers:
-            yield directory / row["file"]
+    for row in read_index(directory):
+        if not providers or row.provider in providers:
+            yield directory / row.file
 
 
-def read_index(path: Path) -> list[dict[str, str]]:
-    """The rows of an index, each with at least `provider` and `file`, which lies below the index. Raises as `load_recording`."""
+def read_index(directory: Path) -> Iterator[IndexRow]:
+    """The rows of a folder's index. Raises InvalidRequestError, which names line and column, where one cannot be used."""
+    path = directory / INDEX_NAME
+    for line, row in _numbered_rows(path):
+        try:
+            yield msgspec.convert(row, IndexRow, strict=False)
+        except msgspec.ValidationError as error:
+            column, problem = _in_words(str(error))
+            _unusable(path, f"line {line}, {column}", f"{problem}; correct it, or remove the line")
+
+
+def index_rows(directory: Path) -> list[dict[str, str]]:
+    """The rows of a folder's index as they are written, with every column. Raises as `read_index`."""
+    return [row for _, row in _numbered_rows(directory / INDEX_NAME)]
+
+
+def _numbered_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Each row with the number of its last line; each names a file that lies below the index."""
     try:
         text = _bytes_of(path, MAX_INDEX_BYTES).decode("utf-8-sig")
         reader = csv.DictReader(text.splitlines(keepends=True), strict=True, restval="")
         if missing := {"file", "provider"} - set(reader.fieldnames or ()):
             _unusable(path, "line 1", f"has no column {' and none '.join(sorted(missing))}; its first line names the columns")
-        rows: list[dict[str, str]] = []
+        rows: list[tuple[int, dict[str, str]]] = []
         for row in reader:
             row.pop(None, None)  # type: ignore[call-overload]  # where a line has more values than there are columns
             if not _stays_inside(row["file"]):
                 _unusable(path, f"line {reader.line_num}, file", "must be the path of a file in the index's own folder; remove the line")
-            rows.append(row)
+            rows.append((reader.line_num, row))
     except UnicodeDecodeError:
         _unusable(path, "", "is not UTF-8 text; save it as UTF-8")
     except csv.Error as error:

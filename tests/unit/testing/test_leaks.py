@@ -91,6 +91,7 @@ def test_a_known_secret_is_found_in_every_form(body: bytes | str, place: str) ->
         "gsk_Ab3dEf6hIj9kLm2nOp5qRs8t",
         "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
         "AKIAIOSFODNN7EXAMPLE",
+        "xai-Ab3dEf6hIj9kLm2nOp5qRs8tUvWx",
         "hf_Ab3dEf6hIj9kLm2nOp5qRs8tUv",
         "ghp_Ab3dEf6hIj9kLm2nOp5qRs8tUv",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.s5X8a2Qw9Zk",

@@ -15,7 +15,8 @@ from parley.contract.errors import InvalidRequestError
 from parley.testing import recordings
 from parley.testing.recordings import find_recordings, load_recording, read_index, read_recording
 
-HEADER = "file,provider,kind\n"
+HEADER = "file,provider,wire_family,kind,status,streaming,bytes,recorded,body_exact\n"
+REST = "openai-chat,generate,200,false,12,true,true"
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -155,14 +156,14 @@ def index(tmp_path: Path, text: str | bytes, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_index_names_the_files_of_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index(tmp_path, HEADER + "acme/generate/a.json,acme,generate\nbeta/stream/b.json,beta,stream\n", monkeypatch)
+    index(tmp_path, f"{HEADER}acme/generate/a.json,acme,{REST}\nbeta/stream/b.json,beta,{REST}\n", monkeypatch)
     assert list(find_recordings("beta")) == [tmp_path / "beta/stream/b.json"]
     assert len(list(find_recordings())) == 2
 
 
 @pytest.mark.parametrize("file", ["../secret.json", "a/../../secret.json", "/etc/passwd", "C:\\secret.json", "a\\..\\..\\b", "", "a\0b"])
 def test_the_index_leads_to_no_file_outside_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
-    index(tmp_path, f"{HEADER}a.json,acme,x\n{file},acme,x\n", monkeypatch)
+    index(tmp_path, f"{HEADER}a.json,acme,{REST}\n{file},acme,{REST}\n", monkeypatch)
     with pytest.raises(InvalidRequestError, match=r"INDEX\.csv: line 3, file must be"):
         list(find_recordings())
 
@@ -174,6 +175,8 @@ def test_the_index_leads_to_no_file_outside_its_folder(tmp_path: Path, monkeypat
         ("name,kind\n", "has no column file and none provider"),
         (b"file,provider\n\xff,a\n", "is not UTF-8"),
         ('file,provider\n"a,b', "comma-separated"),
+        ("file,provider\na,b\n", r"INDEX\.csv: line 2, wire_family is missing"),
+        (f"{HEADER}a,b,{REST.replace('200', 'x')}\n", r"line 2, status must be a whole number, not text"),
     ],
 )
 def test_a_damaged_index_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | bytes, words: str) -> None:
@@ -183,8 +186,6 @@ def test_a_damaged_index_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_with_too_many_values_is_read_without_them(tmp_path: Path) -> None:
-    (tmp_path / "INDEX.csv").write_text(HEADER + "a.json,acme,x,more,and more\nb.json,acme\n")
-    assert read_index(tmp_path / "INDEX.csv") == [
-        {"file": "a.json", "provider": "acme", "kind": "x"},
-        {"file": "b.json", "provider": "acme", "kind": ""},
-    ]
+    (tmp_path / "INDEX.csv").write_text(f"{HEADER}a.json,acme,{REST},more,and more\n")
+    (row,) = read_index(tmp_path)
+    assert (row.file, row.status, row.streaming, row.recorded) == ("a.json", 200, False, True)
