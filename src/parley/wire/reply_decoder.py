@@ -4,6 +4,7 @@ Knows no vendor's fields: a wire says what an object means and what makes a repl
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -20,7 +21,9 @@ from parley.wire.sse import SseEvent, SseParser
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NO_OBJECTS = frozenset({b"", b"[DONE]"})
+_NO_OBJECTS = frozenset({b"", b"[DONE]", b'"[DONE]"'})
+_BETWEEN_OBJECTS = re.compile(rb"\}\r?\n\{")
+_BETWEEN_BYTES = 3
 
 
 class ReplyDecoder(ABC):
@@ -89,10 +92,13 @@ class ReplyDecoder(ABC):
             for event in self._parser.feed(data):
                 self._read_event(event, events)
         elif self._document is not None:
+            known = len(self._document)
             self._document += data
             if len(self._document) > MAX_DOCUMENT_BYTES:
                 self._document.clear()
                 raise ProtocolError(f"the provider sent a reply of more than {MAX_DOCUMENT_BYTES} bytes")
+            if _BETWEEN_OBJECTS.search(self._document, max(0, known - _BETWEEN_BYTES)):
+                self._take_lines(events)
         else:
             self._choose(self._beginning + data, events)
 
@@ -108,6 +114,12 @@ class ReplyDecoder(ABC):
             self._parser = SseParser()
         self._take(beginning, events)
 
+    def _take_lines(self, events: list[Event]) -> None:
+        """No document after all but JSON lines: a stream of bare objects, which the event parser takes one by one."""
+        body, self._document = bytes(self._document or b""), None
+        self._parser = SseParser()
+        self._take(body, events)
+
     def _take_rest(self, events: list[Event]) -> None:
         """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
         if self._parser is not None:
@@ -121,8 +133,13 @@ class ReplyDecoder(ABC):
         data = event.data
         if data[:1] != b"{" and data.strip() in _NO_OBJECTS:
             return
-        if event.event == "error" and not data.startswith(b"{"):
-            raise provider_error(self._head, message=data[:1000].decode("utf-8", "replace"))
+        if event.event == "error" and not data.lstrip().startswith(b"{"):
+            words = decode_json(data)
+            raise provider_error(self._head, message=words[:1000] if isinstance(words, str) else data[:1000].decode("utf-8", "replace"))
+        if data.startswith(b"data:"):
+            # A proxy took the events that it passed on for mere text.
+            self._read_event(SseEvent(event.event, data.removeprefix(b"data:").strip()), events)
+            return
         value = self._json.decode(data, strict=self._strict or self._inside_call())
         if isinstance(value, WarningRaised):
             events.append(value)
