@@ -85,6 +85,8 @@ class GenerateDecoder(ReplyDecoder):
     Signatures stay with the part they came on, and parts that have no common form are kept, so that all of it can be sent back unchanged.
     """
 
+    streams_arrays = True
+
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         super().__init__(request, head, wire=wire)
         self._structured_tool = structured_tool_name(request)
@@ -101,7 +103,7 @@ class GenerateDecoder(ReplyDecoder):
         self._finish_message = ""
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
-        if "error" in value:
+        if value.get("error"):
             raise generate_error(self._head, value)
         if not self._started:
             if _KNOWN_FIELDS.isdisjoint(value):
@@ -122,17 +124,16 @@ class GenerateDecoder(ReplyDecoder):
 
     def _finish(self, events: list[Event]) -> None:
         is_document = self._document is not None
-        if not self._started and is_document:
+        if not self._started and (is_document or self._array is not None):
             raise ProtocolError("the provider answered with JSON that is no reply; check that its endpoint is right")
-        is_object = is_document and bytes(self._document or b"")[:1] == b"{"
-        if self._finish_reason is None and not is_object:
+        if self._finish_reason is None and not is_document:
             raise StreamTruncatedError("the reply ended before its finish reason came")
         self._end_reasoning(events)
         self._end_streamed(events)
         self._report_usage(events)
         events += [CitationAdded(citation=citation) for citation in self._citations.citations()]
         reason = self._finish_reason or "unknown"
-        if reason == "stop" and len(self._calls):
+        if reason in {"stop", "unknown"} and len(self._calls):
             reason = "tool_calls"
         if reason == "error" and self._finish_message:
             events.append(WarningRaised(warning=ResponseWarning(code="finish_message", message=self._finish_message)))
@@ -269,7 +270,7 @@ class GenerateDecoder(ReplyDecoder):
         if name:
             self._end_streamed(events)
             if name == self._structured_tool:
-                text = json_text(object_of(call.get("args")))
+                text = _arguments_of(call) or "{}"
                 self._citations.add_text(text)
                 events.append(TextDelta(text))
                 return
@@ -287,7 +288,7 @@ class GenerateDecoder(ReplyDecoder):
             index=index,
             id=call_id,
             name=name,
-            arguments=object_of(call.get("args")) or None,
+            arguments=_arguments_of(call),
             provider_data=self._own(own) if own else None,
         )
         events += self._calls.add(fragment)
@@ -305,6 +306,12 @@ class GenerateDecoder(ReplyDecoder):
 
     def _keep(self, part: dict[str, Any], events: list[Event]) -> None:
         events.append(PartAdded(part=TextPart(text="", provider_data=self._own({"part": part}))))
+
+
+def _arguments_of(call: dict[str, Any]) -> str:
+    """The arguments as JSON text, which gateways also send as text; empty where there are none."""
+    arguments = call.get("args")
+    return json_text(arguments) if arguments and isinstance(arguments, dict) else text_of(arguments)
 
 
 def generate_error(head: ResponseHead, value: dict[str, Any]) -> ProviderError:

@@ -14,6 +14,7 @@ from parley.contract.http import ResponseHead
 from parley.contract.messages import ProviderData
 from parley.contract.request import ChatRequest
 from parley.wire.errors import plain_words, provider_error, request_id
+from parley.wire.json_array import JsonArrayParser
 from parley.wire.json_events import JsonEvents, decode_json, is_cut
 from parley.wire.json_values import list_of, object_of
 from parley.wire.rate_limits import rate_limits
@@ -22,6 +23,7 @@ from parley.wire.sse import SseEvent, SseParser
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_OBJECTS = frozenset({b"", b"[DONE]", b'"[DONE]"'})
+_CUT = "the provider's reply ended in the middle of its JSON"
 _BETWEEN_OBJECTS = re.compile(rb"\}\r?\n\{")
 _BETWEEN_BYTES = 3
 
@@ -34,6 +36,9 @@ class ReplyDecoder(ABC):
     that any split of the bytes delivers the same events before it.
     """
 
+    streams_arrays = False
+    """Whether a JSON array is a stream on this wire, read object by object."""
+
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         self._head = head
         self._wire = wire
@@ -41,6 +46,7 @@ class ReplyDecoder(ABC):
         self._json = JsonEvents()
         self._parser: SseParser | None = None
         self._document: bytearray | None = None
+        self._array: JsonArrayParser | None = None
         self._beginning = b""
         self._started = False
         self._ended = False
@@ -91,6 +97,9 @@ class ReplyDecoder(ABC):
         if self._parser is not None:
             for event in self._parser.feed(data):
                 self._read_event(event, events)
+        elif self._array is not None:
+            for item in self._array.feed(data):
+                self._read_event(SseEvent("", item), events)
         elif self._document is not None:
             known = len(self._document)
             self._document += data
@@ -108,7 +117,9 @@ class ReplyDecoder(ABC):
             self._beginning = beginning
             return
         beginning = beginning.removeprefix(_BYTE_ORDER_MARK)
-        if beginning[:1] in {b"{", b"[", b"<"}:
+        if beginning[:1] == b"[" and self.streams_arrays:
+            self._array = JsonArrayParser()
+        elif beginning[:1] in {b"{", b"[", b"<"}:
             self._document = bytearray()
         else:
             self._parser = SseParser()
@@ -126,6 +137,9 @@ class ReplyDecoder(ABC):
             for event in self._parser.close():
                 if event.event == "error" or not is_cut(event.data):
                     self._read_event(event, events)
+        elif self._array is not None:
+            if not self._array.ended:
+                raise StreamTruncatedError(_CUT)
         elif self._document is not None:
             self._read_document(bytes(self._document), events)
 
@@ -150,7 +164,7 @@ class ReplyDecoder(ABC):
         value = decode_json(body)
         if value is None:
             if is_cut(body):
-                raise StreamTruncatedError("the provider's reply ended in the middle of its JSON")
+                raise StreamTruncatedError(_CUT)
             raise ProtocolError(plain_words(self._head, body))
         for item in list_of(value) if isinstance(value, list) else [value]:
             self._read(object_of(item), "", events)
