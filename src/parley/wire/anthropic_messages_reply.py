@@ -25,8 +25,8 @@ from parley.contract.messages import TextPart
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
-from parley.wire.errors import plain_words, provider_error
-from parley.wire.json_events import decode_object
+from parley.wire.errors import no_reply, plain_words, provider_error
+from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.structured_output import structured_tool_name
@@ -388,5 +388,7 @@ def _class_of(kind: str, message: str) -> type[ProviderError] | None:
 
 def decode_messages_error(head: ResponseHead, body: bytes) -> ParleyError:
     """The error that a reply stands for, JSON or not."""
-    value = decode_object(body)
-    return provider_error(head, message=plain_words(head, body)) if value is None else messages_error(head, value)
+    value = decode_json(body)
+    if isinstance(value, list):
+        value = next(iter(list_of(value)), None)
+    return messages_error(head, object_of(value)) if isinstance(value, dict) else no_reply(head, body)

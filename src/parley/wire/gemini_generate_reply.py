@@ -29,11 +29,11 @@ from parley.contract.messages import FilePart, ImagePart, TextPart
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
-from parley.wire.errors import plain_words, provider_error
+from parley.wire.errors import no_reply, plain_words, provider_error
 from parley.wire.gemini_generate_arguments import StreamedArguments
 from parley.wire.gemini_generate_citations import CitationReader
 from parley.wire.json_events import decode_json
-from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
+from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.structured_output import structured_tool_name
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
@@ -65,6 +65,7 @@ _NUMBERED_REASONS = (
     *("MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
 )
 _KNOWN_FIELDS = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
+_FLAT_MESSAGES = ("error", "message", "detail")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -320,7 +321,7 @@ def generate_error(head: ResponseHead, value: dict[str, Any]) -> ProviderError:
     code = count_of(details.get("code"))
     if head.status < 400 and code is not None and 400 <= code < 600:
         head = msgspec.structs.replace(head, status=code)
-    status, message = text_of(details.get("status")), text_of(details.get("message")) or text_of(value.get("error"))
+    status, message = text_of(details.get("status")), first_text(*(details.get("message"), *map(value.get, _FLAT_MESSAGES)))
     notes = [object_of(note) for note in list_of(details.get("details"))]
     reason = next((text_of(note["reason"]) for note in notes if text_of(note.get("reason"))), "")
     error_class: type[ProviderError] | None = None
@@ -350,4 +351,4 @@ def decode_generate_error(head: ResponseHead, body: bytes) -> ParleyError:
     value = decode_json(body)
     if isinstance(value, list):
         value = next(iter(list_of(value)), None)
-    return generate_error(head, object_of(value)) if isinstance(value, dict) else provider_error(head, message=plain_words(head, body))
+    return generate_error(head, object_of(value)) if isinstance(value, dict) else no_reply(head, body)

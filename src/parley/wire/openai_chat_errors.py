@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from parley.contract.errors import ParleyError, ProtocolError
+from parley.contract.errors import ParleyError
 from parley.contract.http import ResponseHead
-from parley.wire.errors import classify, plain_words, provider_error
+from parley.wire.errors import classify, no_reply, provider_error
 from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import first_text, json_text, list_of, object_of
 
@@ -42,10 +42,7 @@ def decode_error_body(head: ResponseHead, body: bytes) -> ParleyError:
     if isinstance(value, list):
         value = next(iter(list_of(value)), None)
     document = object_of(value)
-    if not document:
-        message = plain_words(head, body)
-        return provider_error(head, message=message, error_class=ProtocolError if head.status < 400 else None)
-    return error_in(head, document)
+    return error_in(head, document) if document else no_reply(head, body)
 
 
 def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from parley.contract.codec import Codec
-from parley.contract.errors import ProtocolError, StreamTruncatedError
+from parley.contract.errors import ParleyError, PermissionDeniedError, ProtocolError, StreamTruncatedError
 from parley.contract.http import ResponseHead
 from parley.contract.messages import Message
 from parley.contract.request import ChatRequest
@@ -124,6 +124,28 @@ def test_events_that_were_run_together_come_as_they_are_sent(codec: Codec, body:
         decoder = codec.decoder(REQUEST, HEAD)
         received = [event for position in range(len(written)) for event in decoder.feed(written[position : position + 1])]
         assert fold(received).reply.text == expected.reply.text
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "words"),
+    [
+        (301, b"", ProtocolError, "empty body"),
+        (200, b"<html><title>Sign in</title></html>", ProtocolError, "Sign in"),
+        (403, b'{"message":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'{"detail":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'{"error":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'[{"error":{"message":"no entry"}}]', PermissionDeniedError, "no entry"),
+        (403, b"no entry", PermissionDeniedError, "no entry"),
+    ],
+)
+def test_an_error_body_of_any_shape_says_what_went_wrong(
+    codec: Codec, status: int, body: bytes, expected: type[ParleyError], words: str
+) -> None:
+    error = codec.decode_error(ResponseHead(status=status, headers={}, provider="acme", model="m"), body)
+    assert type(error) is expected
+    assert words in error.message
+    assert body.startswith(b"<") or "{" not in error.message
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
