@@ -65,7 +65,7 @@ def define(candidate: Candidate) -> Definition:
         raise UnusableProviderError(candidate.conflict)
     try:
         loaded = candidate.load()
-        offered = _offered(loaded) if isinstance(loaded, ModuleType) else loaded
+        offered = offered_by(loaded) if isinstance(loaded, ModuleType) else loaded
         return _definition(offered, candidate)
     except UnusableProviderError:
         raise
@@ -87,7 +87,8 @@ def told(error: BaseException, candidate: Candidate) -> str:
     return f"{words} ({own[-1][0]}, line {own[-1][1]})" if own else words
 
 
-def _offered(module: ModuleType) -> Any:
+def offered_by(module: ModuleType) -> Any:
+    """The provider that a module offers: its `provider`, else its one provider class. Raises UnusableProviderError where there is none."""
     if hasattr(module, "provider"):
         return module.provider
     own = [value for value in vars(module).values() if _is_provider_class(value) and value.__module__ == module.__name__]
