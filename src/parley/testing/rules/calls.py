@@ -56,6 +56,7 @@ REMEDIES = {
     "returns_after_error": "raise the error after on_error",
     "text_mismatch": "return the text that was streamed: the tokens joined",
     "usage": "report the counts, or do not declare usage",
+    "error_after_end": "yield ResponseFinished last, when nothing can fail any more",
     "event_after_end": "yield ResponseFinished last",
     "no_end": "end the stream with ResponseFinished, which says why the answer ended",
     "foreign_exception": "catch it, and raise an error of parley.provider instead (`raise ServerError(…) from error`)",
