@@ -9,7 +9,7 @@ from msgspec import structs
 
 from parley.contract.errors import ParleyError
 from parley.testing.findings import Finding, Rule, failed
-from parley.testing.rules import calls, cancellation, declaration, ending, failures, pieces, redaction, requests
+from parley.testing.rules import calls, cancellation, declaration, ending, failures, history, pieces, purity, recorded, redaction, requests
 from parley.testing.subject import Subject
 
 RULE_SECONDS = 120
@@ -40,6 +40,9 @@ RULES: tuple[Rule, ...] = (
     Rule(name="cancellation", section="streaming", title="Cancelling closes the connection", look=cancellation.cancellation, number=6),
     Rule(name="callbacks", section="contract", title="Callbacks that raise", look=cancellation.callbacks, scope="wire", number=2),
     Rule(name="interleaved", section="contract", title="Calls at once do not mix", look=calls.interleaved, scope="wire"),
+    Rule(name="history", section="contract", title="Conversations change provider", look=history.history, scope="wire", number=11),
+    Rule(name="purity", section="contract", title="The codec does no I/O", look=purity.purity, scope="wire"),
+    Rule(name="recordings", section="contract", title="Every recording is read right", look=recorded.recordings),
     Rule(name="redaction", section="contract", title="No key comes to light", look=redaction.redaction, number=7),
     Rule(name="conduct", section="contract", title="The guard had nothing to mend", look=calls.conduct, number=2),
 )

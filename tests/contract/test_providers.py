@@ -1,0 +1,98 @@
+"""The shipped kit over every provider that ships: each rule, on every one of them, with every recording that is its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parley.contract.codec import Codec
+from parley.contract.http import Target
+from parley.contract.messages import Message
+from parley.contract.request import ChatRequest
+from parley.registry.definition import Definition, define
+from parley.registry.discovery import built_in_candidates
+from parley.testing import ProviderContract
+from parley.testing.proof import is_of, speaks
+from parley.testing.recordings import read_index, recordings_directory
+from parley.testing.rules.history import conversation, replies_of, shipped
+from parley.testing.samples import WRITERS
+from parley.testing.subject import subject_of
+
+# Two generations in one stream, the first one cut: an intermediary had lost its connection and tried again. It is read as cut.
+NOT_WHOLE = "spliced"
+DEFINITIONS = [define(candidate) for candidate in built_in_candidates()]
+
+
+def recordings_of(definition: Definition) -> Iterator[Path]:
+    """What this vendor sent, on the wire that is spoken with it."""
+    directory = recordings_directory()
+    if directory is None or definition.wire is None:
+        return
+    wire = definition.wire.name
+    for row in read_index(directory):
+        if is_of(definition.name, wire, row.provider) and speaks(wire, row.wire_family) and NOT_WHOLE not in row.file:
+            yield directory / row.file
+
+
+def contract_of(definition: Definition) -> type[ProviderContract]:
+    name = "Test" + definition.name.title().replace("-", "")
+    return type(name, (ProviderContract,), {"provider": definition, "recordings": tuple(recordings_of(definition)), "everything": True})
+
+
+CONTRACTS = {definition.name: contract_of(definition) for definition in DEFINITIONS}
+globals().update({contract.__name__: contract for contract in CONTRACTS.values()})
+
+
+def test_every_wire_that_ships_is_spoken_by_a_provider_here() -> None:
+    assert {definition.wire.name for definition in DEFINITIONS if definition.wire is not None} >= set(WRITERS)
+    assert set(shipped()) == set(WRITERS)
+
+
+@pytest.mark.skipif(recordings_directory() is None, reason="no recordings: PARLEY_RECORDINGS names no folder")
+def test_recordings_are_found_for_most_vendors() -> None:
+    with_recordings = {name for name, contract in CONTRACTS.items() if contract.recordings}
+    assert with_recordings >= {"openai", "anthropic", "gemini", "groq", "deepseek", "openrouter", "mistral", "ollama"}
+
+
+# What two wires ask of the ids of calls, which nobody can read off the bodies.
+ID_RULES = {"mistral": r"[a-zA-Z0-9]{9}", "anthropic": r"[a-zA-Z0-9_-]+"}
+
+
+def ids_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (each for name, each in value.items() if name in {"tool_call_id", "tool_use_id"})
+        if value.get("type") in {"function", "tool_use"} and "id" in value:
+            yield value["id"]
+        for each in value.values():
+            yield from ids_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from ids_in(each)
+
+
+@pytest.mark.parametrize("name", ID_RULES)
+def test_the_ids_of_foreign_calls_are_such_as_a_vendor_takes(name: str) -> None:
+    wire: Codec = next(definition.wire for definition in DEFINITIONS if definition.name == name)
+    target = Target(provider=name, model="model-1", endpoint="http://127.0.0.1/v1", capabilities=wire.capabilities)
+    seen = 0
+    for definition in DEFINITIONS:
+        if definition.wire is None:
+            continue
+        subject = subject_of(definition, recordings=tuple(recordings_of(definition)))
+        for reply in replies_of(subject, definition.wire):
+            request = ChatRequest(messages=[*conversation(reply), Message(role="user", content="And now?")])
+            ids = list(ids_in(_document(wire.encode(request, target=target, stream=False).body)))
+            assert len(ids) == 2 * len(reply.tool_calls)
+            assert all(re.fullmatch(ID_RULES[name], each) for each in ids)
+            seen += len(ids)
+    assert seen
+
+
+def _document(body: bytes) -> Any:
+    import json
+
+    return json.loads(body)
