@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+from parley.contract.codec import Codec, ListsModels
 from parley.contract.options import Timeouts
 from parley.contract.provider import Provider
 from parley.testing.findings import Finding, Findings, advice, failed, passed
 from parley.testing.subject import Subject
+from parley.transport.http_provider import HttpProvider
 
 _TYPES: dict[str, tuple[type, str]] = {
     "label": (str, '"Acme"'),
@@ -62,17 +64,28 @@ def _methods_of(author: Any) -> str:
 
 
 async def capabilities(subject: Subject) -> Findings:
-    """It declares nothing that its wire cannot say."""
+    """It declares nothing that neither its wire nor its code can do."""
     codec = subject.codec
     if codec is None:
         yield passed(_declared(subject.capabilities))
         return
     own: Capabilities = subject.author.dialect.capabilities
-    over_claimed = [name for name in Capabilities.__struct_fields__ if getattr(own, name) and getattr(codec.capabilities, name) is False]
+    over_claimed = [name for name, there in _methods_behind(subject.author, codec).items() if getattr(own, name) is True and not there]
     for name in over_claimed:
-        yield failed(f"{name} is declared, but the wire {codec.name} cannot say it", f"leave {name} out of Capabilities(…)")
+        yield failed(f"{name} is declared, but nothing on the wire {codec.name} does it", f"leave {name} out of Capabilities(…)")
     if not over_claimed:
         yield passed(_declared(own))
+
+
+def _methods_behind(author: HttpProvider, codec: Codec) -> dict[str, bool]:
+    """What no option asks for, and whether there is something that does it; the rule about options tells of all others."""
+    return {
+        "streaming": codec.capabilities.streaming is not False,
+        "list_models": isinstance(codec, ListsModels) or type(author).list_models is not HttpProvider.list_models,
+        "embeddings": type(author).embed is not Provider.embed,
+        "count_tokens": type(author).count_tokens is not Provider.count_tokens,
+        "usage": codec.capabilities.usage is not False,
+    }
 
 
 def _declared(declared: Capabilities) -> str:

@@ -146,15 +146,14 @@ def history_problem(reply: ChatResponse, codec: Codec, target: Target) -> str:
         return ""  # a body that is no JSON cannot be looked into
     if problem := _calls_problem(reply.tool_calls, body):
         return problem
-    warned = "provider_data_dropped" in {warning.code for warning in encoded.warnings}
     for part in reply.parts:
         data = part.provider_data
         if data is not None and (data.wire, data.provider) != (codec.name, target.provider):
             text = json.encode(data.data)
             if len(text) > 40 and text in json.encode(body):
                 return f"what {data.provider} attached for itself is sent to {target.provider}"
-            if data.data and not warned:
-                return f"what {data.provider} attached for itself is dropped without the warning provider_data_dropped"
+            if data.data and not encoded.warnings:
+                return f"what {data.provider} attached for itself is dropped without a warning"
     return ""
 
 
