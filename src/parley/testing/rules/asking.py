@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import structs
@@ -54,6 +54,12 @@ def told(result: Outcome) -> str:
     if isinstance(result, ParleyError):
         return f"{type(result).__name__} ({shortened(result.message)})"
     return f"an answer of {len(result.text)} characters, finish reason {result.finish_reason}"
+
+
+def first_few(problems: Sequence[str], count: int = 5) -> list[str]:
+    """The first of many alike, and how many more there are."""
+    more = len(problems) - count
+    return [*problems[:count], f"and {more} more like these"] if more > 0 else list(problems)
 
 
 def shortened(text: str, characters: int = 160) -> str:

@@ -12,7 +12,7 @@ from parley.contract.response import ConnectionStatus
 from parley.guard.guarded import GuardedProvider
 from parley.testing.findings import Finding, Findings, advice, failed, not_run, passed
 from parley.testing.replay import Answer
-from parley.testing.rules.asking import MESSAGES, Heard, Outcome, outcome, told
+from parley.testing.rules.asking import MESSAGES, Heard, Outcome, first_few, outcome, told
 from parley.testing.samples import JSON_DOCUMENT, REQUEST_ID
 from parley.testing.subject import Subject
 
@@ -107,7 +107,7 @@ async def bodies(subject: Subject) -> Findings:
                 result = await _ask(served.provider, kind)
                 if problem := _class_problem(subject, status, result):
                     problems.append(f"{kind}, {status} with {body.name}: {problem}")
-        for problem in problems[:5]:
+        for problem in first_few(problems):
             yield failed(problem, _RAISE)
         if not problems:
             yield passed(f"{kind}: {len(STATUSES)} statuses with {len(BODIES)} bodies each")
@@ -162,7 +162,7 @@ async def error_inside(subject: Subject) -> Findings:
         async with subject.serve(recording) as served:
             ask: Any = served.provider.stream_response(messages=MESSAGES, **heard.callbacks)
             result = await outcome(ask if recording.streaming else served.provider.generate_response(messages=MESSAGES))
-        if isinstance(result, ProviderError):
+        if isinstance(result, ProviderError) and not isinstance(result, StreamTruncatedError):
             yield passed(f"{recording.file}: {told(result)}")
         else:
             yield failed(f"{recording.file}: {told(result)}", "raise the typed error that the event stands for")

@@ -37,18 +37,18 @@ async def history(subject: Subject) -> Findings:
     foreign = [(wire, reply) for wire, other in shipped().items() for reply in replies_of_sample(other.wire, sample_of(wire), other.name)]
     targets = {"this wire": (codec, subject.name, subject.capabilities)}
     others = {wire: (other.wire, other.name, other.capabilities) for wire, other in shipped().items() if other.wire.name != codec.name}
-    problems = [
-        f"{origin} → {name}: {problem}"
+    found = {
+        problem: f"{origin} → {name}: {problem}"
         for origin, reply, places in (
             *((wire, reply, targets) for wire, reply in foreign),
             *((codec.name, reply, targets | others) for reply in own),
         )
         for name, (wire, provider, capabilities) in places.items()
         if (problem := history_problem(reply, wire, target_of(provider, wire, capabilities)))
-    ]
-    for problem in problems[:5]:
+    }
+    for problem in found.values():
         yield failed(problem, "use `parley.provider.ToolIds` for the ids of calls, and drop provider_data of other wires with a warning")
-    if not problems:
+    if not found:
         yield passed(f"{len(foreign)} replies of other wires and {len(own)} of its own, each encodable")
     if not own:
         yield not_run("recordings with a reply in them, for the other direction")
@@ -200,7 +200,10 @@ _STRUCTURE = frozenset({"type", "role"})
 
 
 def _marks(chain: Sequence[dict[str, Any]]) -> set[str]:
-    """The texts that stand directly in the nearest objects, but for those that say what kind of thing they are."""
+    """The texts that stand directly in the nearest objects (not the whole body), but for those that say what kind of thing they are."""
     return {
-        value for holder in chain[:_LEVELS] for name, value in holder.items() if isinstance(value, str) and value and name not in _STRUCTURE
+        value
+        for holder in chain[:-1][:_LEVELS]
+        for name, value in holder.items()
+        if isinstance(value, str) and value and name not in _STRUCTURE
     }

@@ -12,11 +12,16 @@ from parley.contract.errors import ParleyError, StreamTruncatedError
 from parley.contract.response import ChatResponse
 from parley.testing.findings import Finding, Findings, failed, not_run, passed
 from parley.testing.replay import Answer
-from parley.testing.rules.asking import MESSAGES, Heard, Outcome, comparable, outcome, shortened, told
+from parley.testing.rules.asking import MESSAGES, Heard, Outcome, comparable, first_few, outcome, shortened, told
 from parley.testing.subject import Subject
 
 RANDOM_SPLITS = 20
 RANDOM_ONLY_ABOVE_BYTES = 256 * 1024
+
+SPLIT_REMEDY = (
+    "keep what is left over between two calls of feed(): an event, a line or a character may be cut anywhere; and where an error "
+    "comes behind events in the same bytes, give the events first and raise it in the next call of feed() or close()"
+)
 
 Splitter = Callable[[bytes], Sequence[bytes]]
 
@@ -63,7 +68,7 @@ async def any_split(subject: Subject) -> Findings:
         if differing is not None:
             yield failed(
                 f"{kind}: {differing[0]}, the answer is {told(differing[1])}; whole, it is {told(whole)}",
-                "keep what is left over between two calls of feed(); an event, a line or a character may be cut anywhere",
+                SPLIT_REMEDY,
             )
         elif isinstance(whole, ParleyError):
             yield failed(f"{kind}: whole, the stream ends in {told(whole)}")
@@ -125,7 +130,7 @@ async def _cuts(subject: Subject, cuts: Sequence[tuple[int, Answer]]) -> AsyncIt
             problem = _cut_problem(subject, result, heard)
             if problem:
                 problems.append(f"cut after {count} of {len(subject.known.text_events)} events: {problem}")
-    for problem in problems[:3]:
+    for problem in first_few(problems, 3):
         yield failed(problem, "raise StreamTruncatedError in close() unless the wire's own end has come: its end marker or finish reason")
     if not problems:
         yield passed(f"{len(cuts)} cuts, each a StreamTruncatedError with the text so far")

@@ -18,7 +18,7 @@ from parley.testing.findings import Findings, advice, failed, not_run, passed
 from parley.testing.recordings import Recording
 from parley.testing.replay import Answer, answer_of
 from parley.testing.rules.asking import Outcome, comparable, outcome, told
-from parley.testing.rules.pieces import RANDOM_SPLITS, Splitter, splitters
+from parley.testing.rules.pieces import RANDOM_SPLITS, SPLIT_REMEDY, Splitter, splitters
 from parley.testing.subject import CANARY, Subject
 
 NO_CALLS = frozenset({"count_tokens", "embeddings", "models", "moderation", "rerank"})
@@ -42,7 +42,7 @@ async def recordings(subject: Subject) -> Findings:
     for recording in chosen:
         problem = await _problem(subject, recording)
         if problem:
-            yield failed(f"{recording.file}: {problem}")
+            yield failed(f"{recording.file}: {problem}", SPLIT_REMEDY if "than whole" in problem or "; whole," in problem else "")
         fine += not problem
     if fine:
         yield passed(f"{fine} of {len(chosen)} recordings, each the same whole, a byte at a time and in {RANDOM_SPLITS} random splits")

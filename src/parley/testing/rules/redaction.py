@@ -23,13 +23,16 @@ async def redaction(subject: Subject) -> Findings:
             await _collect(served, places)
             sent = [request.path for request in served.server.requests]
             headers = str([request.headers for request in served.server.requests])
+            mended = [each.detail for each in served.provider.violations if each.rule == "secret_in_error"]
     places |= written()
     leaks = [name for name, text in places.items() if CANARY in text]
     for name in leaks:
         yield failed(f"the key is in {name}", _REMEDIES.get(name.split(" ")[0], "leave the key out of it"))
     if any(CANARY in path for path in sent):
         yield failed("the key is in the URL, and so in the logs of every proxy on the way", "send it in a header")
-    if leaks:
+    for detail in mended[:1]:
+        yield failed(f"{detail}; the guard took it out", _REMEDIES["error"])
+    if leaks or mended:
         return
     if subject.observation == "http" and CANARY not in headers and not any(CANARY in path for path in sent):
         yield not_run("that the key is sent as it is: nothing of it was seen in a request, so that this shows little")
