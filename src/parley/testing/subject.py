@@ -33,6 +33,7 @@ from parley.transport.http_provider import HttpProvider
 CANARY = "canary-5f1e0c0ffee5ecre7-of-the-kit"
 """The key that every provider under test is given; wherever it comes to light it has leaked."""
 MESSAGES = [{"role": "user", "content": "Hello"}]
+Form: TypeAlias = Literal["stream", "complete"]
 Observation: TypeAlias = Literal["http", "direct", "none"]
 """How its calls are seen: its requests reach a local server whose answers are known; it answers by itself; or not at all."""
 
@@ -65,6 +66,8 @@ class Subject:
         self.needs = ""
         """What is missing where the observation is "none", or where rules about its wire cannot be run."""
         self.sample: Sample | None = sample_of(wire) if wire else None
+        self.forms: dict[Form, Form] = {"stream": "stream", "complete": "complete"}
+        """In which form it wants the answer to either call; a class may ask for a stream, or a whole answer, for both."""
         self.violations: list[Violation] = []
         self._prepared = False
         self.model = MODEL
@@ -107,22 +110,34 @@ class Subject:
 
     def streamed(self, **changes: Any) -> list[Answer]:
         """What the server answers to a call that streams; nothing where it is never asked. `changes` are fields of the Answer."""
-        if self.sample is None:
-            return []
-        return [self.sample.streamed(**changes)] if self.capabilities.streaming is not False else self.complete()
+        return [self.answer("stream", **changes)] if self.sample is not None else []
 
     def complete(self) -> list[Answer]:
         """What the server answers to a complete call."""
-        return [self.sample.complete()] if self.sample is not None else []
+        return [self.answer("complete")] if self.sample is not None else []
 
-    def cannot(self, what: Literal["stream", "complete", "watch"]) -> str:
-        """What is missing for a rule that needs a call of this kind, or its traffic to be watched; empty where nothing is."""
+    def answer(self, call: Form, *, tools: bool = False, **changes: Any) -> Answer:
+        """The sample's text, or its tool call, in the form in which this call wants it."""
+        if self.form_of(call) == "stream":
+            return self.known.tool_streamed() if tools else self.known.streamed(**changes)
+        return self.known.tool_called() if tools else self.known.complete()
+
+    def form_of(self, call: Form) -> Form:
+        """In which form the answer to this call comes."""
+        return self.forms["complete" if self.capabilities.streaming is False else call]
+
+    def cannot(self, what: Form | Literal["watch", "pieces"]) -> str:
+        """What is missing for a rule that needs a call of this kind, its requests ("watch"), or a stream in "pieces"; empty: nothing."""
         if self.observation == "none":
             return self.needs
         if self.observation == "direct":
-            return "requests to a server; it answers by itself" if what == "watch" else ""
-        kinds = {"stream": ("stream", self.known.text_events), "complete": ("generate", self.known.text_complete)}
-        kind, there = kinds.get(what, ("", b"x"))
+            return "requests to a server; it answers by itself" if what in {"watch", "pieces"} else ""
+        if what == "watch":
+            return ""
+        form = self.form_of("complete" if what == "complete" else "stream")
+        if what == "pieces" and form == "complete":
+            return "a stream; it asks for whole answers only"
+        there, kind = (self.known.text_events, "stream") if form == "stream" else (self.known.text_complete, "generate")
         return "" if there else f"a recording of the kind {kind}"
 
     def guarded(self, endpoint: str) -> GuardedProvider:
@@ -173,7 +188,9 @@ class Subject:
         if self.sample is None:
             self.sample = await self._guess()
         self.observation = "http" if self.sample is not None else "none"
-        if self.sample is None:
+        if self.sample is not None:
+            await self._find_forms(self.sample)
+        else:
             self.needs = "to know what its service answers: recordings, or `wire` with the name of a shipped wire that it speaks"
 
     async def _asks_the_server(self) -> bool:
@@ -199,15 +216,27 @@ class Subject:
             if sample is None:
                 continue
             for answer in (sample.streamed(), sample.complete()):
-                async with self.serve(answer) as served:
-                    reply = await _outcome(served.provider.stream_response(messages=MESSAGES))
+                reply = await self._try("stream", answer)
                 if reply is not None and reply.text == sample.text:
                     return sample
         return None
 
+    async def _find_forms(self, sample: Sample) -> None:
+        answers: dict[Form, Answer] = {"stream": sample.streamed(), "complete": sample.complete()}
+        ways: tuple[tuple[Form, Form], ...] = (("stream", "complete"), ("complete", "stream"))
+        for call, other in ways:
+            for form in (call, other):
+                reply = await self._try(call, answers[form]) if answers[form].body else None
+                if reply is not None and reply.text:
+                    self.forms[call] = form
+                    break
+
     async def _read_recording(self, recording: Recording) -> ChatResponse | None:
-        async with self.serve(recording) as served:
-            ask = served.provider.stream_response if recording.streaming else served.provider.generate_response
+        return await self._try("stream" if recording.streaming else "complete", recording)
+
+    async def _try(self, call: Form, answer: Answer | Recording) -> ChatResponse | None:
+        async with self.serve(answer) as served:
+            ask = served.provider.stream_response if call == "stream" else served.provider.generate_response
             return await _outcome(ask(messages=MESSAGES))
 
     def _own_model(self) -> str:

@@ -72,7 +72,7 @@ async def conduct(subject: Subject) -> Findings:
         return
     calls = 0
     answers = [*subject.streamed(), *subject.complete()]
-    if not subject.cannot("watch"):
+    if not subject.cannot("pieces"):
         answers += [subject.known.error(500, "no"), subject.known.error(500, "no"), subject.known.cut()]
     async with subject.serve(*answers) as served:
         for number in range(max(2, len(answers))):

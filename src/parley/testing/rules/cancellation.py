@@ -38,7 +38,7 @@ async def cancellation(subject: Subject) -> Findings:
 def _points(subject: Subject) -> Iterator[tuple[str, Answer, bool]]:
     silent = Answer(silent_before_head=True, ending="stall")
     yield "before the answer begins", silent, False
-    if not subject.cannot("stream") and subject.capabilities.streaming is not False:
+    if not subject.cannot("pieces"):
         yield "before the first token", subject.known.cut(after_events=0, ending="stall"), False
         yield "in mid-stream", subject.known.cut(ending="stall"), False
     yield "in a complete call", silent, True

@@ -139,7 +139,8 @@ def _usage_problem(subject: Subject, reply: ChatResponse, *, kind: str) -> str:
         return ""
     if subject.capabilities.usage is True:
         return f"{kind}: usage is declared, but the reply has none, so that it was estimated"
-    sent = b"" if sample is None else sample.text_complete if kind == "complete" else b"".join(sample.text_events)
+    form = subject.form_of("complete" if kind == "complete" else "stream")
+    sent = b"" if sample is None else sample.text_complete if form == "complete" else b"".join(sample.text_events)
     count = _COUNT_NAME.search(sent)
     return f"{kind}: the service sent {count[0].decode()}, but the reply's usage is estimated" if count else ""
 
@@ -158,7 +159,7 @@ async def tool_calls(subject: Subject) -> Findings:
         yield not_run("recordings of the kinds tools and tools-stream")
         return
     options: dict[str, Any] = {"tools": [{"name": sample.call_name, "parameters": _CITY_TOOL}]}
-    async with subject.serve(sample.tool_streamed(), sample.tool_called(), *subject.complete()) as served:
+    async with subject.serve(subject.answer("stream", tools=True), subject.answer("complete", tools=True), *subject.complete()) as served:
         streamed = await outcome(served.provider.stream_response(messages=MESSAGES, options=options))
         complete = await outcome(served.provider.generate_response(messages=MESSAGES, options=options))
         problem = _call_problem(subject, streamed, kind="stream") or _call_problem(subject, complete, kind="complete answer")
@@ -169,7 +170,7 @@ async def tool_calls(subject: Subject) -> Findings:
         conversation = [Message(role="user", content="Hello"), streamed.to_message(), Message(role="tool", content=list(results))]
         follow = await outcome(served.provider.generate_response(messages=conversation, options=options))
         sent = json.dumps(served.server.requests[-1].json(), ensure_ascii=False) if served.server.requests[-1].body else ""
-    if isinstance(follow, ParleyError):
+    if isinstance(follow, ParleyError) or (subject.speaks_a_shipped_wire and follow.text != sample.text):
         yield failed(f"with the tool's result the call ends in {told(follow)}")
     elif "14 °C, said the tool" not in sent or sample.call_name not in sent:
         yield _for_a_class(subject, failed("the call or its result is not in what was sent back", "send both with the conversation"))

@@ -56,7 +56,7 @@ def _randomly(seed: int) -> Splitter:
 
 async def any_split(subject: Subject) -> Findings:
     """Any split of the bytes gives the same answer: a byte at a time, and random pieces."""
-    if needs := subject.cannot("watch") or subject.cannot("stream"):
+    if needs := subject.cannot("pieces"):
         yield not_run(needs)
         return
     sample = subject.known
@@ -94,7 +94,7 @@ def _in_pieces(answer: Answer, pieces: Splitter) -> Answer:
 
 async def one_cut(subject: Subject) -> Findings:
     """A stream that breaks off in the middle is StreamTruncatedError with what came, however its connection ended."""
-    if needs := subject.cannot("watch") or subject.cannot("stream"):
+    if needs := subject.cannot("pieces"):
         yield not_run(needs)
         return
     sample = subject.known
@@ -105,7 +105,7 @@ async def one_cut(subject: Subject) -> Findings:
 
 async def every_cut(subject: Subject) -> Findings:
     """So is one that is cut after each of its events, or in the middle of one."""
-    if needs := subject.cannot("watch") or subject.cannot("stream"):
+    if needs := subject.cannot("pieces"):
         yield not_run(needs)
         return
     sample = subject.known

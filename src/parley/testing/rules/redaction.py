@@ -13,6 +13,7 @@ from parley.contract.errors import ParleyError
 from parley.testing.findings import Findings, failed, not_run, passed
 from parley.testing.rules.asking import MESSAGES, outcome
 from parley.testing.subject import CANARY, Served, Subject
+from parley.transport.http_provider import HttpProvider
 
 
 async def redaction(subject: Subject) -> Findings:
@@ -35,7 +36,10 @@ async def redaction(subject: Subject) -> Findings:
     if leaks or mended:
         return
     if subject.observation == "http" and CANARY not in headers and not any(CANARY in path for path in sent):
-        yield not_run("that the key is sent as it is: nothing of it was seen in a request, so that this shows little")
+        if isinstance(subject.author, HttpProvider) and not callable(subject.author.dialect.auth):
+            yield failed("the key is in no request, so that no service would accept one", "name the header in `auth=AuthScheme(header=…)`")
+        else:
+            yield not_run("that the key is sent as it is: nothing of it was seen in a request, so that this shows little")
     yield passed(f"the key is in none of {', '.join(places)}")
 
 

@@ -91,8 +91,8 @@ def test_each_line_of_the_guards_table_is_called_by_its_name(violation: str) -> 
 
 
 def test_each_comes_with_what_to_do() -> None:
-    for violation in TABLE:
-        assert all(finding.remedy for finding in findings(sloppy(TABLE[violation]), "conduct"))
+    for method in TABLE.values():
+        assert all(finding.remedy for finding in findings(sloppy(method), "conduct"))
 
 
 def test_another_text_returned_than_told_is_seen() -> None:
