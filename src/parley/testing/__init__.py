@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parley.testing.findings import Finding, Rule, Section, Verdict
-    from parley.testing.offline import OfflineError, offline
+    from parley.testing.offline import OfflineError, kept_offline
     from parley.testing.payload_diff import PayloadDiff, payload_diffs
     from parley.testing.recordings import RecordedRequest, Recording, find_recordings, load_recording, recordings_directory
     from parley.testing.replay import Answer, ReceivedRequest, ReplayServer, answer_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "parley.testing.findings": "Finding Rule Section Verdict",
-    "parley.testing.offline": "OfflineError offline",
+    "parley.testing.offline": "OfflineError kept_offline",
     "parley.testing.payload_diff": "PayloadDiff payload_diffs",
     "parley.testing.recordings": "RecordedRequest Recording find_recordings load_recording recordings_directory",
     "parley.testing.replay": "Answer ReceivedRequest ReplayServer answer_of",
@@ -52,9 +52,9 @@ __all__ = [
     "answer_of",
     "examine",
     "find_recordings",
+    "kept_offline",
     "load_recording",
     "look",
-    "offline",
     "payload_diffs",
     "recordings_directory",
     "rules_for",

@@ -55,7 +55,7 @@ _watch = _Watch()
 
 
 @contextmanager
-def offline() -> Generator[list[str]]:
+def kept_offline() -> Generator[list[str]]:
     """Until it is left, in every thread: connections to anything but this machine raise OfflineError. Gives where they were to go."""
     _watch.install()
     places: list[str] = []

@@ -23,7 +23,7 @@ from parley.guard.retry import RetryPolicy
 from parley.registry.definition import Definition, UnusableProviderError
 from parley.testing.derived_samples import derive_sample
 from parley.testing.locating import locate
-from parley.testing.offline import offline
+from parley.testing.offline import kept_offline
 from parley.testing.payload_diff import sample_value
 from parley.testing.recordings import Recording, load_recording
 from parley.testing.replay import Answer, ReplayServer
@@ -152,7 +152,7 @@ class Subject:
         """The provider against a local server with these answers, offline and without a second try. `endpoint` names another place."""
         async with ReplayServer(*(answers or (_UNAVAILABLE,))) as server:
             place = endpoint or server.url
-            with offline() as outside, self._variables(endpoint=place, key=key):
+            with kept_offline() as outside, self._variables(endpoint=place, key=key):
                 author = self._create(endpoint=place, key=key)
                 provider = self._guarded(author)
                 try:

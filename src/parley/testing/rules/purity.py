@@ -15,7 +15,7 @@ from parley.contract.messages import ImagePart, Message, TextPart
 from parley.contract.options import Options, Tool
 from parley.contract.request import ChatRequest
 from parley.testing.findings import Findings, failed, not_run, passed
-from parley.testing.offline import input_and_output, offline
+from parley.testing.offline import input_and_output, kept_offline
 from parley.testing.samples import JSON_DOCUMENT, MODEL, Sample
 from parley.testing.subject import Subject
 
@@ -82,7 +82,7 @@ def _requests() -> list[ChatRequest]:
 
 
 def _watched(work: Callable[[], None]) -> tuple[list[str], str]:
-    with offline(), input_and_output() as seen:
+    with kept_offline(), input_and_output() as seen:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - an author's codec may raise anything

@@ -10,7 +10,7 @@ from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.testing.findings import Finding, Findings, advice, failed, not_run, passed
-from parley.testing.offline import offline
+from parley.testing.offline import kept_offline
 from parley.testing.payload_diff import PayloadDiff, payload_diffs
 from parley.testing.rules.asking import MESSAGES, outcome, told
 from parley.testing.subject import Subject
@@ -35,7 +35,7 @@ async def options(subject: Subject) -> Findings:
         if needs := subject.cannot("stream" if kind == "stream" else "complete"):
             yield not_run(needs)
             continue
-        with offline():
+        with kept_offline():
             diffs = await payload_diffs(subject.guarded, answers[0], stream=kind == "stream")
         problems = [_finding(subject, diff) for diff in diffs if diff.problem]
         for finding in problems:
