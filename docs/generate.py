@@ -47,6 +47,10 @@ LIBRARY = {
     "A loaded provider": ("parley.guard.guarded", "GuardedProvider"),
     "Without asyncio": ("parley.sync", "chat stream"),
     "What a provider is shown as": ("parley.registry.description", "ProviderDescription FieldDescription"),
+    "The contract as tests": ("parley.testing.suite", "ProviderContract"),
+    "The contract as findings": ("parley.testing.findings", "Finding Verdict Section"),
+    "A provider under test": ("parley.testing.subject", "subject_of Subject Served"),
+    "Looking at it": ("parley.testing.rules", "Rule rules_for look examine"),
     "Replaying recordings": ("parley.testing.replay", "ReplayServer Answer ReceivedRequest answer_of"),
     "Recordings": (
         "parley.testing.recordings",

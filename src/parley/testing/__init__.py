@@ -9,23 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parley.testing.findings import Finding, Rule, Section, Verdict
+    from parley.testing.findings import Finding, Section, Verdict
     from parley.testing.offline import OfflineError, kept_offline
     from parley.testing.payload_diff import PayloadDiff, payload_diffs
     from parley.testing.recordings import RecordedRequest, Recording, find_recordings, load_recording, recordings_directory
     from parley.testing.replay import Answer, ReceivedRequest, ReplayServer, answer_of
-    from parley.testing.rules import RULES, examine, look, rules_for
+    from parley.testing.rules import RULES, Rule, examine, look, rules_for
     from parley.testing.samples import Sample, sample_of
     from parley.testing.subject import CANARY, Subject, subject_of
     from parley.testing.suite import ProviderContract
 
 _NAMES = {
-    "parley.testing.findings": "Finding Rule Section Verdict",
+    "parley.testing.findings": "Finding Section Verdict",
     "parley.testing.offline": "OfflineError kept_offline",
     "parley.testing.payload_diff": "PayloadDiff payload_diffs",
     "parley.testing.recordings": "RecordedRequest Recording find_recordings load_recording recordings_directory",
     "parley.testing.replay": "Answer ReceivedRequest ReplayServer answer_of",
-    "parley.testing.rules": "RULES examine look rules_for",
+    "parley.testing.rules": "RULES Rule examine look rules_for",
     "parley.testing.samples": "Sample sample_of",
     "parley.testing.subject": "CANARY Subject subject_of",
     "parley.testing.suite": "ProviderContract",

@@ -1,14 +1,11 @@
-"""What a rule found: a verdict with its evidence and the remedy, and the table's form of a rule. Knows no rule and no provider."""
+"""What a rule found: a verdict with its evidence and the remedy. Knows no rule and no provider."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import AsyncIterator
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from parley.testing.subject import Subject
 
 Verdict: TypeAlias = Literal["passed", "failed", "not_run", "advice"]
 Section: TypeAlias = Literal[
@@ -26,7 +23,6 @@ Section: TypeAlias = Literal[
     "streaming",
 ]
 """The points of the checklist for a new provider, as a check shows them."""
-Scope: TypeAlias = Literal["wire", "provider"]
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,21 +39,6 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Findings: TypeAlias = AsyncIterator[Finding]
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """Something that must hold. `look` yields what it finds, at least one finding; the name and section are filled in for it.
-
-    `scope` "wire": what a wire decides; looked at once for each wire, with everything. "provider": looked at for each provider.
-    `number` is the rule's place in the contract's list of what must always hold, where it stands there.
-    """
-
-    name: str
-    section: Section
-    title: str
-    look: Callable[[Subject], Findings]
-    scope: Scope = "provider"
-    number: int | None = None
 
 
 def passed(evidence: str) -> Finding:

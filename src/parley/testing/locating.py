@@ -5,17 +5,21 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from msgspec import structs
+
+from parley.contract.config import Config
 from parley.guard.suggestions import did_you_mean
-from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
+from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, read_configuration_file
 from parley.registry.definition import Definition, UnusableProviderError, define, offered_by
-from parley.registry.discovery import Candidate, discover, load_file
+from parley.registry.discovery import Candidate, load_file
 from parley.registry.environment import Environment
-from parley.registry.instances import provider_directories
+from parley.registry.instances import build_index, provider_directories
+from parley.registry.loading import CONFIG_VARIABLE, FILE_NAME
 from parley.transport.http_provider import Dialect
 
 
@@ -49,13 +53,27 @@ def _of_file(path: Path) -> Definition:
 
 def _of_name(name: str) -> Definition:
     directory = Path.cwd()
-    candidates = discover(provider_directories(Environment.read(directory=directory), directory, []))
-    found = [candidate for candidate in candidates if candidate.name == name]
-    if not found:
-        known = sorted({candidate.name for candidate in candidates})
-        hint = did_you_mean(name, known) or f" Known are {', '.join(known)}; or give a file, or package.module:object."
-        raise UnusableProviderError(f'no provider is called "{name}".{hint}')
-    return define(found[0])
+    environment = Environment.read(directory=directory)
+    path = directory / (environment.get(CONFIG_VARIABLE) or FILE_NAME)
+    file = read_configuration_file(path, problems=[]) if path.is_file() else ConfigurationFile()
+    index = build_index(environment, file, provider_directories(environment, directory, []))
+    if instance := index.instances.get(name):
+        definition = define(instance.candidate)
+        return definition if instance.own_name else _renamed(definition, name)
+    if conflicting := [candidate for candidate in index.conflicting if candidate.name == name]:
+        return define(conflicting[0])
+    known = sorted(index.instances)
+    hint = did_you_mean(name, known) or f" Known are {', '.join(known)}; or give a file, or package.module:object."
+    raise UnusableProviderError(f'no provider is called "{name}".{hint}')
+
+
+def _renamed(definition: Definition, name: str) -> Definition:
+    """What the operator calls by a name of their own."""
+
+    def create(config: Config, declared: Mapping[str, Any]) -> Any:
+        return definition.create(config, {"name": name, **declared})
+
+    return structs.replace(definition, name=name, label=name, create=create)
 
 
 def _imported(reference: str) -> Any:

@@ -156,16 +156,21 @@ class Subject:
                 author = self._create(endpoint=place, key=key)
                 provider = self._guarded(author)
                 try:
-                    async with provider:
-                        yield Served(server=server, provider=provider, author=author, outside=outside)
+                    yield Served(server=server, provider=provider, author=author, outside=outside)
                 finally:
+                    # An instance that its author made is asked again by the next rule.
+                    if author is not self.author:
+                        await provider.aclose()
                     self._note(provider.violations)
 
     async def prepare(self) -> None:
         """Find out, once, how its calls can be observed."""
         if not self._prepared:
             self._prepared = True
-            await self._observe()
+            try:
+                await self._observe()
+            except ConfigurationError as error:
+                self.needs = f"a provider that can be used: {error.message}"
 
     async def _observe(self) -> None:
         if self.codec is not None:
@@ -262,7 +267,8 @@ class Subject:
     def _variables(self, *, endpoint: str, key: str) -> Generator[None]:
         """Its environment variables, for a class that reads them itself."""
         prefix = self.name.replace("-", "_").upper()
-        ours = {f"{prefix}_API_KEY": key, f"{prefix}_ENDPOINT": endpoint, f"{prefix}_MODEL": self.model}
+        here = "127.0.0.1,localhost"  # whatever proxy this machine has, the local server is not behind it
+        ours = {"NO_PROXY": here, "no_proxy": here, f"{prefix}_API_KEY": key, f"{prefix}_ENDPOINT": endpoint, f"{prefix}_MODEL": self.model}
         before = {name: os.environ.get(name) for name in ours}
         os.environ.update(ours)
         try:

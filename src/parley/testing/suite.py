@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from parley.testing.findings import Rule
 from parley.testing.plugin import ADVICE, RULE
-from parley.testing.rules import RULES, look, rules_for
+from parley.testing.rules import RULES, Rule, look, rules_for
 from parley.testing.subject import Subject, subject_of
 
 
@@ -42,7 +41,7 @@ class ProviderContract:
             if cls.provider is None:
                 pytest.fail(f"{cls.__name__} names no provider; set `provider`", pytrace=False)
             try:
-                cls._subject = subject_of(cls.provider, recordings=cls._recordings(), wire=cls.wire)
+                cls._subject = subject_of(cls._beside(cls.provider), recordings=cls._recordings(), wire=cls.wire)
             except Exception as error:  # noqa: BLE001 - whatever it is, the author is told
                 pytest.fail(f"{cls.provider!r} cannot be tested: {error}", pytrace=False)
         subject = cls._subject
@@ -51,11 +50,20 @@ class ProviderContract:
 
     @classmethod
     def _recordings(cls) -> list[Path]:
-        """Relative names are looked for beside the file in which the class stands."""
         given = [cls.recordings] if isinstance(cls.recordings, (str, Path)) else list(cls.recordings)
+        return [cls._folder() / place for place in given]
+
+    @classmethod
+    def _beside(cls, given: Any) -> Any:
+        """A file's relative name means the one beside the class, where there is one."""
+        place = cls._folder() / given if isinstance(given, Path) or (isinstance(given, str) and given.endswith(".py")) else None
+        return place if place is not None and place.is_file() else given
+
+    @classmethod
+    def _folder(cls) -> Path:
+        """Where the class stands."""
         source = getattr(sys.modules.get(cls.__module__), "__file__", None)
-        folder = Path(source).parent if source else Path.cwd()
-        return [folder / place for place in given]
+        return Path(source).parent if source else Path.cwd()
 
 
 def _test_of(rule: Rule) -> Callable[[ProviderContract, Callable[[str, Any], None]], None]:

@@ -58,6 +58,16 @@ def test_the_operators_own_files_are_found_by_name(tmp_path: Path, monkeypatch: 
     assert locate("acme").name == "acme"
 
 
+def test_a_name_of_the_operators_own_is_that_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = '[[providers]]\nname = "second-groq"\nprovider = "groq"\n'
+    (tmp_path / "parley.toml").write_text(entry)
+    monkeypatch.chdir(tmp_path)
+    subject = subject_of("second-groq")
+    assert (subject.name, subject.author.name, subject.author.dialect.name) == ("second-groq", "second-groq", "second-groq")
+    monkeypatch.setenv("PARLEY_PROVIDERS", "mine")
+    assert subject_of("mine").author.name == "mine"
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

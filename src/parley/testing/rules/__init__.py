@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from parley.contract.errors import ParleyError
-from parley.testing.findings import Finding, Rule, failed
+from parley.testing.findings import Finding, Findings, Section, failed
 from parley.testing.rules import calls, cancellation, declaration, ending, failures, history, pieces, purity, recorded, redaction, requests
 from parley.testing.subject import Subject
 
-RULE_SECONDS = 120
+RULE_SECONDS = 60
 """So long one rule may take before it counts as failed."""
+
+Scope: TypeAlias = Literal["wire", "provider"]
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """Something that must hold. `look` yields what it finds, at least one finding; the name and section are filled in for it.
+
+    `scope` "wire": what a wire decides; looked at once for each wire, with everything. "provider": looked at for each provider.
+    `number` is the rule's place in the contract's list of what must always hold, where it stands there.
+    """
+
+    name: str
+    section: Section
+    title: str
+    look: Callable[[Subject], Findings]
+    scope: Scope = "provider"
+    number: int | None = None
+
 
 RULES: tuple[Rule, ...] = (
     Rule(name="interface", section="interface", title="It can be asked as a provider is", look=declaration.interface),

@@ -17,7 +17,10 @@ from parley.testing.subject import Served, Subject
 CLOSING_SECONDS = 1.0
 """The contract allows 100 ms; a busy machine may need more to see it."""
 PATIENCE_SECONDS = 10.0
-_LET_IT_PASS = "let CancelledError pass (`except Exception` does not catch it), and close what you opened in a `finally`"  # noqa: S105
+_LET_CANCELLATION_THROUGH = (
+    "let CancelledError pass (`except Exception` does not catch it), and close what you opened in a `finally`; "
+    "what blocks cannot be cancelled, and must become async"
+)
 
 
 async def cancellation(subject: Subject) -> Findings:
@@ -57,11 +60,11 @@ async def _at(subject: Subject, name: str, answer: Answer, *, whole: bool) -> Fi
             await _ended(task)
             return not_run(f"{name}: that the call asks its server, or gives a token, within {PATIENCE_SECONDS:g} s")
         if problem := await _cancel(task, served, heard):
-            return failed(f"{name}: {problem}", _LET_IT_PASS)
+            return failed(f"{name}: {problem}", _LET_CANCELLATION_THROUGH)
         try:
             await asyncio.wait_for(served.server.disconnected(), CLOSING_SECONDS)
         except TimeoutError:
-            return failed(f"{name}: the connection was still open after {CLOSING_SECONDS:g} s", _LET_IT_PASS)
+            return failed(f"{name}: the connection was still open after {CLOSING_SECONDS:g} s", _LET_CANCELLATION_THROUGH)
     return passed(f"{name}: the connection closed, no callback")
 
 
@@ -78,13 +81,13 @@ async def _connecting(subject: Subject) -> Finding:
                 accepted, _ = await loop.sock_accept(listener)
             with accepted:
                 if problem := await _cancel(task, served, heard):
-                    return failed(f"while connecting: {problem}", _LET_IT_PASS)
+                    return failed(f"while connecting: {problem}", _LET_CANCELLATION_THROUGH)
                 try:
                     async with asyncio.timeout(CLOSING_SECONDS):
                         while await loop.sock_recv(accepted, 65536):
                             pass
                 except TimeoutError:
-                    return failed(f"while connecting: the connection was still open after {CLOSING_SECONDS:g} s", _LET_IT_PASS)
+                    return failed(f"while connecting: the connection was still open after {CLOSING_SECONDS:g} s", _LET_CANCELLATION_THROUGH)
                 except ConnectionError:
                     pass  # a reset closes it as well
     return passed("while connecting: the connection closed, no callback")
@@ -105,7 +108,7 @@ async def _directly(subject: Subject, *, whole: bool) -> Finding:
             await _ended(task)
             return not_run(f"{name}: an answer that takes long enough to be cancelled; this one came at once")
         if problem := await _cancel(task, served, heard):
-            return failed(f"{name}: {problem}", _LET_IT_PASS)
+            return failed(f"{name}: {problem}", _LET_CANCELLATION_THROUGH)
     return passed(f"{name}: the call ended, no callback")
 
 

@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
+from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec, ListsModels
-from parley.contract.options import Timeouts
+from parley.contract.errors import ConfigurationError
 from parley.contract.provider import Provider
-from parley.testing.findings import Finding, Findings, advice, failed, passed
+from parley.testing.findings import Findings, advice, failed, passed
 from parley.testing.subject import Subject
 from parley.transport.http_provider import HttpProvider
 
-_TYPES: dict[str, tuple[type, str]] = {
-    "label": (str, '"Acme"'),
-    "description": (str, '"Fast models"'),
-    "capabilities": (Capabilities, "Capabilities(…)"),
-    "limits": (Limits, "Limits(…)"),
-    "timeouts": (Timeouts, "Timeouts(…)"),
-    "docs_url": (str, '"https://…"'),
-    "local": (bool, "True"),
-}
 _METHODS = ("stream_response", "generate_response", "test_connection")
 
 
 async def interface(subject: Subject) -> Findings:
     """It can be asked: its methods are there, and what it declares has the right types."""
     author = subject.author
-    problems = [*_wrong_types(author), *_wrong_lists(author)]
-    for finding in problems:
-        yield finding
-    if not problems:
-        yield passed(_methods_of(author))
-
-
-def _wrong_types(author: Any) -> Iterator[Finding]:
-    for name, (expected, example) in _TYPES.items():
-        value = getattr(author, name, None)
-        if value is not None and not isinstance(value, expected):
-            yield failed(f"{name} is of the type {type(value).__name__}", f"write {name} = {example}")
-
-
-def _wrong_lists(author: Any) -> Iterator[Finding]:
-    models: Any = getattr(author, "models", ())
-    if isinstance(models, str) or not hasattr(models, "__iter__"):
-        yield failed(f"models is of the type {type(models).__name__}", "write a list of Model(…)")
+    try:
+        subject.guarded("http://127.0.0.1:9/v1")
+    except ConfigurationError as error:
+        yield failed(error.message, "give what is named there its type")
         return
-    listed = list(models)
-    if isinstance(author, Provider) and (odd := [model for model in listed if not isinstance(model, Model)]):
-        yield failed(f"models holds a {type(odd[0]).__name__}", "write a list of Model(…)")
-    ids = [model.id for model in listed if isinstance(model, Model)]
-    if doubled := sorted({name for name in ids if ids.count(name) > 1}):
-        yield failed(f"the model {doubled[0]} is listed twice", "list each model once")
-    extra: Any = getattr(author, "extra_options", None)
-    if extra is not None and not all(isinstance(option, ExtraOption) for option in extra):
-        yield failed("extra_options holds something else than ExtraOption(…)", "write a list of ExtraOption(…)")
+    ids = [model.id for model in getattr(author, "models", ()) if isinstance(model, Model)]
+    doubled = sorted({name for name in ids if ids.count(name) > 1})
+    for name in doubled:
+        yield failed(f"the model {name} is listed twice", "list each model once")
+    if not doubled:
+        yield passed(_methods_of(author))
 
 
 def _methods_of(author: Any) -> str:

@@ -96,7 +96,7 @@ BODIES = (
 
 
 async def bodies(subject: Subject) -> Findings:
-    """So it is for every shape of body, in a stream and in a complete call."""
+    """Whatever the body of a refusal looks like, its status decides the class, in a stream and in a complete call."""
     if needs := subject.cannot("watch"):
         yield not_run(needs)
         return

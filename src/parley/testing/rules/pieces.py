@@ -104,7 +104,7 @@ async def one_cut(subject: Subject) -> Findings:
 
 
 async def every_cut(subject: Subject) -> Findings:
-    """So is one that is cut after each of its events, or in the middle of one."""
+    """A stream that is cut after any of its events, or in the middle of one, is StreamTruncatedError with the text so far."""
     if needs := subject.cannot("pieces"):
         yield not_run(needs)
         return
