@@ -40,7 +40,10 @@ def recordings_of(definition: Definition) -> Iterator[Path]:
 
 def contract_of(definition: Definition) -> type[ProviderContract]:
     name = "Test" + definition.name.title().replace("-", "")
-    return type(name, (ProviderContract,), {"provider": definition, "recordings": tuple(recordings_of(definition)), "everything": True})
+    # Which wire meets which fault is tests/unit/testing/test_faults.py's business, a test for each.
+    once_per_wire = {"test_every_fault": None}
+    recorded = tuple(recordings_of(definition))
+    return type(name, (ProviderContract,), {"provider": definition, "recordings": recorded, "everything": True, **once_per_wire})
 
 
 CONTRACTS = {definition.name: contract_of(definition) for definition in DEFINITIONS}

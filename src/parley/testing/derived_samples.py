@@ -8,6 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from parley.contract.codec import Codec
+from parley.contract.events import TextDelta
+from parley.contract.http import ResponseHead
+from parley.contract.messages import Message
+from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse
 from parley.testing.recordings import Recording
 from parley.testing.replay import Answer, answer_of
@@ -19,11 +24,15 @@ Read: TypeAlias = Callable[[Recording], Awaitable[ChatResponse | None]]
 MAX_EVENTS = 64
 """So many pieces a recorded stream is taken apart into, at most; longer ones have several events in a piece."""
 
+_QUESTION = ChatRequest(messages=[Message(role="user", content="Hello")])
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
-async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read) -> Sample | None:
-    """The sample; None where there is no recorded stream or complete answer with text in it that the provider can read."""
+async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read, *, codec: Codec | None = None) -> Sample | None:
+    """The sample; None where there is no recorded stream or complete answer with text in it that the provider can read.
+
+    Where its text begins and ends among the events is known where there is a codec to ask, else guessed.
+    """
     found = {kind: await _first(recordings, kind, read) for kind in ("stream", "generate", "tools-stream", "tools")}
     streamed, complete, tools, called = found.values()
     if streamed is None and complete is None:
@@ -32,11 +41,13 @@ async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read) 
     document, complete_reply = complete or (None, ChatResponse())
     call = next((each for _, tool_reply in filter(None, (tools, called)) for each in tool_reply.tool_calls), None)
     events = events_of(stream) if stream is not None else []
+    begins, ends = _text_in(events, codec, _headers(stream)) if codec is not None else (0, len(events) - 1)
     return Sample(
         wire=wire,
         text=reply.text or complete_reply.text,
         text_events=events,
-        end_events=0,
+        end_events=max(1, len(events) - ends),
+        lead_events=begins,
         text_complete=document.body if document is not None else b"",
         tool_events=events_of(tools[0]) if tools is not None else (),
         tool_complete=called[0].body if called is not None else b"",
@@ -44,7 +55,7 @@ async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read) 
         call_arguments=_arguments(call.arguments) if call is not None else dict(CALL_ARGUMENTS),
         prompt_tokens=None,
         completion_tokens=None,
-        cut_events=max(1, len(events) // 2),
+        cut_events=max(1, (begins + ends) // 2),
         stream_headers=_headers(stream),
         complete_headers=_headers(document),
     )
@@ -79,6 +90,19 @@ async def _first(recordings: Sequence[Recording], kind: str, read: Read) -> tupl
             if reply is not None and (reply.tool_calls if kind.startswith("tools") else reply.text):
                 return recording, reply
     return None
+
+
+def _text_in(events: Sequence[bytes], codec: Codec, headers: dict[str, str]) -> tuple[int, int]:
+    """How many events come before the first text, and with how many the last of it has come."""
+    decoder = codec.decoder(_QUESTION, ResponseHead(status=200, headers=headers))
+    with_text: list[int] = []
+    try:
+        for number, event in enumerate(events):
+            if any(isinstance(told, TextDelta) and told.text for told in decoder.feed(event)):
+                with_text.append(number)
+    except Exception:  # noqa: BLE001 - an author's codec may raise anything; the rules tell of it
+        return 0, len(events) - 1
+    return (with_text[0], with_text[-1] + 1) if with_text else (0, len(events) - 1)
 
 
 def _arguments(text: str) -> dict[str, Any]:

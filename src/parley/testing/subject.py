@@ -140,9 +140,13 @@ class Subject:
         there, kind = (self.known.text_events, "stream") if form == "stream" else (self.known.text_complete, "generate")
         return "" if there else f"a recording of the kind {kind}"
 
+    def unguarded(self, endpoint: str) -> Any:
+        """What its author wrote, asking there."""
+        return self._create(endpoint=endpoint, key=CANARY)
+
     def guarded(self, endpoint: str) -> GuardedProvider:
         """A guarded instance that asks there, without a second try; whoever takes it closes it."""
-        return self._guarded(self._create(endpoint=endpoint, key=CANARY))
+        return self._guarded(self.unguarded(endpoint))
 
     def _guarded(self, author: Any) -> GuardedProvider:
         return guard(author, retry=RetryPolicy(tries=1), name=self.name)
@@ -175,7 +179,7 @@ class Subject:
     async def _observe(self) -> None:
         if self.codec is not None:
             if self.sample is None:
-                self.sample = await derive_sample(self.codec.name, self.recordings, self._read_recording)
+                self.sample = await derive_sample(self.codec.name, self.recordings, self._read_recording, codec=self.codec)
             self.observation = "http" if self.sample is not None else "none"
             self.needs = (
                 "" if self.sample else f'recordings of the wire "{self.codec.name}": one of kind stream, one of kind generate, at least'

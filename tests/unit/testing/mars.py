@@ -30,6 +30,8 @@ from parley.provider import (
     WarningRaised,
 )
 from parley.provider import ResponseWarning as Warning_
+from parley.wire.json_events import JsonEvents, is_cut
+from parley.wire.ndjson import JsonLinesParser
 
 CAPABILITIES = Capabilities(
     streaming=True,
@@ -56,29 +58,28 @@ class MarsDecoder:
     """Lines of JSON in a stream, one document otherwise."""
 
     def __init__(self) -> None:
-        self.rest = b""
+        self.lines = JsonLinesParser()
+        self.objects = JsonEvents()
         self.ended = False
         self.held: Exception | None = None
 
     def feed(self, data: bytes) -> list[Any]:
         if self.held is not None:
             raise self.held
-        *lines, self.rest = (self.rest + data).split(b"\n")
         events: list[Any] = []
-        for line in lines:
-            try:
-                events += self.read(line) if line.strip() else []
-            except ParleyError as error:
-                if not events:
-                    raise
-                self.held = error
-                break
+        try:
+            for line in self.lines.feed(data):
+                events += self.read(line)
+        except ParleyError as error:
+            if not events:
+                raise
+            self.held = error
         return events
 
     def close(self) -> list[Any]:
         if self.held is not None:
             raise self.held
-        last = self.read(self.rest) if self.rest.strip() else []
+        last = [event for line in self.lines.close() if not is_cut(line) for event in self.read(line)]
         if not self.ended:
             raise StreamTruncatedError("the answer has no end")
         return last
@@ -86,14 +87,9 @@ class MarsDecoder:
     def read(self, line: bytes) -> list[Any]:
         if self.ended:
             return []
-        try:
-            said = json.loads(line)
-        except ValueError:
-            if line is self.rest:
-                raise StreamTruncatedError("the answer breaks off") from None
-            raise ProtocolError("a line is no JSON") from None
-        if not isinstance(said, dict):
-            raise ProtocolError("a line is no object")
+        said = self.objects.decode(line)
+        if isinstance(said, WarningRaised):
+            return [said]
         if "fault" in said or "error" in said:
             raise ServerError(f"Mars says: {said.get('fault') or said['error']}")
         return self.events(said)
@@ -150,6 +146,8 @@ class Mars:
         return HttpRequest(method="POST", url=f"{target.endpoint}/say", headers=headers, body=json.dumps(body).encode(), warnings=warnings)
 
     def decoder(self, request, head):
+        if "html" in head.headers.get("content-type", ""):
+            raise ProtocolError("a page of HTML is no answer of Mars")
         return MarsDecoder()
 
     def decode_error(self, head, body) -> ProviderError:
@@ -223,8 +221,7 @@ class HastyDecoder(MarsDecoder):
     """Raises at once, so that what came before in the same bytes is lost."""
 
     def feed(self, data: bytes) -> list[Any]:
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        return [event for line in lines if line.strip() for event in self.read(line)]
+        return [event for line in self.lines.feed(data) for event in self.read(line)]
 
 
 class HopefulDecoder(MarsDecoder):

@@ -56,12 +56,13 @@ def test_a_long_stream_has_no_more_pieces_than_are_worth_cutting() -> None:
 async def test_a_sample_says_what_the_recordings_say(tmp_path: Path) -> None:
     read = [load_recording(path) for path in sorted(mars.recordings(tmp_path).glob("*.json"))]
     subject = mars_subject(tmp_path)
-    sample = await derive_sample("mars", read, subject._read_recording)
+    sample = await derive_sample("mars", read, subject._read_recording, codec=subject.codec)
     assert sample is not None
     assert (sample.wire, sample.text, len(sample.text_events)) == ("mars", "Red dust ünd 🪐 rocks", 5)
     assert (sample.call_name, sample.call_arguments) == ("get_weather", {"city": "Olympus"})
     assert json.loads(sample.text_complete)["words"] == "Red dust"
     assert sample.stream_headers == {"content-type": "application/x-ndjson"}
+    assert (sample.lead_events, sample.end_events) == (0, 1)
     assert sample.prompt_tokens is None, "nobody has said what the counts mean"
 
 

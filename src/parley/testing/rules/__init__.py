@@ -10,7 +10,20 @@ from msgspec import Struct, structs
 
 from parley.contract.errors import ParleyError
 from parley.testing.findings import Finding, Findings, Section, failed
-from parley.testing.rules import calls, cancellation, declaration, ending, failures, history, pieces, purity, recorded, redaction, requests
+from parley.testing.rules import (
+    calls,
+    cancellation,
+    declaration,
+    ending,
+    failures,
+    faults,
+    history,
+    pieces,
+    purity,
+    recorded,
+    redaction,
+    requests,
+)
 from parley.testing.subject import Subject
 
 RULE_SECONDS = 60
@@ -23,7 +36,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """Something that must hold. `look` yields what it finds, at least one finding; the name and section are filled in for it.
 
     `scope` "wire": what a wire decides; looked at once for each wire, with everything. "provider": looked at for each provider.
-    `number` is the rule's place in the contract's list of what must always hold, where it stands there.
+    `number` is the rule's place in the contract's list of what must always hold, where it stands there; `seconds` is how long it may
+    take before it counts as failed.
     """
 
     name: str
@@ -32,6 +46,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     look: Callable[[Subject], Findings]
     scope: Scope = "provider"
     number: int | None = None
+    seconds: float = RULE_SECONDS
 
 
 RULES: tuple[Rule, ...] = (
@@ -62,6 +77,8 @@ RULES: tuple[Rule, ...] = (
     Rule(name="history", section="contract", title="Conversations change provider", look=history.history, scope="wire", number=11),
     Rule(name="purity", section="contract", title="The codec does no I/O", look=purity.purity, scope="wire"),
     Rule(name="recordings", section="contract", title="Every recording is read right", look=recorded.recordings),
+    Rule(name="selected_faults", section="faults", title="Faults of the service", look=faults.selected_faults, seconds=120),
+    Rule(name="every_fault", section="faults", title="Every fault of the wall", look=faults.every_fault, scope="wire", seconds=600),
     Rule(name="redaction", section="contract", title="No key comes to light", look=redaction.redaction, number=7),
     Rule(name="conduct", section="contract", title="The guard had nothing to mend", look=calls.conduct, number=2),
 )
@@ -79,12 +96,12 @@ async def look(rule: Rule, subject: Subject) -> list[Finding]:
     await subject.prepare()
     found: list[Finding] = []
     try:
-        async with asyncio.timeout(RULE_SECONDS):
+        async with asyncio.timeout(rule.seconds):
             found = [finding async for finding in rule.look(subject)]
     except ParleyError as error:
         found.append(failed(f"{type(error).__name__}: {error.message}"))
     except TimeoutError:
-        found.append(failed(f"it came to no end within {RULE_SECONDS} s"))
+        found.append(failed(f"it came to no end within {rule.seconds:g} s"))
     return [structs.replace(finding, rule=rule.name, section=rule.section) for finding in found]
 
 

@@ -139,7 +139,7 @@ async def _cuts(subject: Subject, cuts: Sequence[tuple[int, Answer]]) -> AsyncIt
 def _cut_problem(subject: Subject, result: Outcome, heard: Heard) -> str:
     sample = subject.known
     if isinstance(result, ChatResponse):
-        whole = not sample.end_events and result.text == sample.text
+        whole = not subject.speaks_a_shipped_wire and result.text == sample.text
         return "" if whole else f"{told(result)}, as if nothing were missing"
     if not isinstance(result, StreamTruncatedError):
         return f"it is {told(result)}, not StreamTruncatedError"
