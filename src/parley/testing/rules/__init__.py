@@ -97,7 +97,8 @@ async def look(rule: Rule, subject: Subject) -> list[Finding]:
     found: list[Finding] = []
     try:
         async with asyncio.timeout(rule.seconds):
-            found = [finding async for finding in rule.look(subject)]
+            async for finding in rule.look(subject):
+                found.append(finding)  # noqa: PERF401 - what was found before a failure counts
     except ParleyError as error:
         found.append(failed(f"{type(error).__name__}: {error.message}"))
     except TimeoutError:
