@@ -21,6 +21,7 @@ Section: TypeAlias = Literal[
     "error handling",
     "limits",
     "streaming",
+    "live",
 ]
 """The points of the checklist for a new provider, as a check shows them."""
 

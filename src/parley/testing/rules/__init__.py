@@ -23,6 +23,7 @@ from parley.testing.rules import (
     recorded,
     redaction,
     requests,
+    standing,
 )
 from parley.testing.subject import Subject
 
@@ -52,8 +53,14 @@ class Rule(Struct, frozen=True, kw_only=True):
 RULES: tuple[Rule, ...] = (
     Rule(name="interface", section="interface", title="It can be asked as a provider is", look=declaration.interface),
     Rule(name="capabilities", section="interface", title="It declares what its wire can say", look=declaration.capabilities),
+    Rule(name="configuration", section="configuration", title="Its settings can be set", look=standing.configuration),
+    Rule(name="registration", section="registration", title="It is found by its name", look=standing.registration),
+    Rule(name="variables", section="environment variables", title="Lines for .env", look=standing.variables),
+    Rule(name="panel", section="panel entry", title="Its entry in the settings panel", look=standing.panel),
+    Rule(name="unit_tests", section="unit tests", title="A test that runs the contract", look=standing.unit_tests),
     Rule(name="completeness", section="documentation", title="Label, models and documentation", look=declaration.completeness),
     Rule(name="limits", section="limits", title="Rate limits are considered", look=declaration.limits),
+    Rule(name="proof", section="contract", title="What it claims is proven", look=standing.proof),
     Rule(name="one_ending", section="streaming", title="Tokens, then exactly one end", look=ending.one_ending, number=2),
     Rule(name="one_error", section="error handling", title="A failure is told once", look=ending.one_error, number=2),
     Rule(name="streamed_and_complete", section="contract", title="Streamed, complete alike", look=ending.streamed_and_complete, number=1),

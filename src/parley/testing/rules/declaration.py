@@ -7,7 +7,10 @@ from typing import Any
 from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec, ListsModels
 from parley.contract.errors import ConfigurationError
+from parley.contract.events import ResponseStarted
+from parley.contract.messages import Message
 from parley.contract.provider import Provider
+from parley.contract.request import ChatRequest
 from parley.testing.findings import Findings, advice, failed, passed
 from parley.testing.subject import Subject
 from parley.transport.http_provider import HttpProvider
@@ -69,22 +72,42 @@ def _declared(declared: Capabilities) -> str:
 async def completeness(subject: Subject) -> Findings:
     """What people will look for: a label, models, limits, documentation."""
     definition = subject.definition
+    listed = "" if definition.models or definition.local or subject.capabilities.list_models else "models=[Model(…), …], to choose from"
+    documented = definition.docs_url or subject.observation == "direct"
     wanted = {
-        "label": (definition.label and definition.label != subject.name, 'label="Acme", as people write the name'),
-        "description": (definition.description, "description, in a few words"),
-        "models": (definition.models, "models=[Model(…), …], the ones that people should choose from"),
-        "docs_url": (definition.docs_url, "docs_url, where the vendor lists its models"),
+        "label": "" if definition.label and definition.label != subject.name else 'label="Acme", as people write the name',
+        "description": "" if definition.description else "description, in a few words",
+        "models": listed,
+        "docs_url": "" if documented else "docs_url, where the vendor lists its models",
     }
-    missing = {name: remedy for name, (there, remedy) in wanted.items() if not there}
+    missing = {name: remedy for name, remedy in wanted.items() if remedy}
     for name, remedy in missing.items():
         yield advice(f"{name} is not given", f"add {remedy}")
     if not missing:
-        yield passed("label, description, models and documentation are given")
+        yield passed(f'"{definition.label}": {definition.description}')
+
+
+_LIMITED = {"x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "99"}
 
 
 async def limits(subject: Subject) -> Findings:
-    """Its rate limits are written down, so that they can be kept to."""
-    if subject.definition.limits == Limits():
-        yield advice("no limits are given", "add limits=Limits(requests_per_minute=…) as the vendor documents them")
+    """Its rate limits are written down, or read from what the vendor says with each answer."""
+    definition = subject.definition
+    if definition.limits != Limits():
+        said = {name: getattr(definition.limits, name) for name in Limits.__struct_fields__ if getattr(definition.limits, name)}
+        yield passed(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in said.items()))
+    elif definition.local or subject.observation == "direct":
+        yield passed("it runs on this machine; nobody limits it")
+    elif await _reads_limits(subject):
+        yield passed("none are fixed; what the vendor says of them with each answer is read")
     else:
-        yield passed(str(subject.definition.limits))
+        yield advice("no limits are given", "add limits=Limits(requests_per_minute=…) as the vendor documents them")
+
+
+async def _reads_limits(subject: Subject) -> bool:
+    if subject.cannot("watch") or subject.cannot("stream"):
+        return False
+    request = ChatRequest(messages=[Message(role="user", content="Hello")])
+    async with subject.serve(*subject.streamed(headers={**subject.known.stream_headers, **_LIMITED})) as served:
+        events = [event async for event in served.provider.stream(request)]
+    return any(isinstance(event, ResponseStarted) and event.rate_limits is not None for event in events)
