@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parley.contract.http import Target
-from parley.contract.messages import Message
 from parley.contract.request import ChatRequest
+from parley.contract.response import ChatResponse
+from parley.providers import COMPATIBLE
 from parley.registry.definition import Definition, define
 from parley.registry.discovery import built_in_candidates
 from parley.testing import ProviderContract
 from parley.testing.proof import is_of, speaks
 from parley.testing.recordings import read_index, recordings_directory
-from parley.testing.rules.history import conversation, replies_of, shipped
+from parley.testing.rules.history import conversation, history_problem, replies_of, shipped, target_of
 from parley.testing.samples import WRITERS
 from parley.testing.subject import subject_of
 
@@ -27,14 +28,20 @@ NOT_WHOLE = "spliced"
 DEFINITIONS = [define(candidate) for candidate in built_in_candidates()]
 
 
+def reader_of(label: str, family: str) -> str:
+    """Who reads the recordings of this label: the vendor itself, else the provider for any server of that wire, else the wire's first."""
+    speaking = [each for each in DEFINITIONS if each.wire is not None and speaks(each.wire.name, family)]
+    own = [each.name for each in speaking if each.wire is not None and is_of(each.name, each.wire.name, label)]
+    return next(iter([*own, *(each.name for each in speaking if each.name == COMPATIBLE), *(each.name for each in speaking)]), "")
+
+
 def recordings_of(definition: Definition) -> Iterator[Path]:
-    """What this vendor sent, on the wire that is spoken with it."""
+    """What is read by this provider's wire."""
     directory = recordings_directory()
-    if directory is None or definition.wire is None:
+    if directory is None:
         return
-    wire = definition.wire.name
     for row in read_index(directory):
-        if is_of(definition.name, wire, row.provider) and speaks(wire, row.wire_family) and NOT_WHOLE not in row.file:
+        if NOT_WHOLE not in row.file and reader_of(row.provider, row.wire_family) == definition.name:
             yield directory / row.file
 
 
@@ -77,19 +84,21 @@ def ids_in(value: Any) -> Iterator[str]:
             yield from ids_in(each)
 
 
-@pytest.mark.parametrize("name", ID_RULES)
-def test_the_ids_of_foreign_calls_are_such_as_a_vendor_takes(name: str) -> None:
-    wire: Any = next(definition.wire for definition in DEFINITIONS if definition.name == name)
-    target = Target(provider=name, model="model-1", endpoint="http://127.0.0.1/v1", capabilities=wire.capabilities)
-    seen = 0
-    for definition in DEFINITIONS:
-        if definition.wire is None or definition.name == name:
-            continue
-        subject = subject_of(definition, recordings=tuple(recordings_of(definition)))
-        for reply in replies_of(subject, definition.wire):
-            request = ChatRequest(messages=[*conversation(reply), Message(role="user", content="And now?")])
-            ids = list(ids_in(json.loads(wire.encode(request, target=target, stream=False).body)))
+@cache
+def everything_said() -> list[tuple[str, ChatResponse]]:
+    """Every reply there is, recorded or made up, with who gave it."""
+    subjects = [subject_of(definition, recordings=tuple(recordings_of(definition))) for definition in DEFINITIONS]
+    return [(each.name, reply) for each in subjects if each.codec is not None for reply in replies_of(each, each.codec)]
+
+
+@pytest.mark.parametrize("name", [definition.name for definition in DEFINITIONS if definition.wire is not None])
+def test_every_reply_goes_on_at_every_provider(name: str) -> None:
+    definition: Any = next(each for each in DEFINITIONS if each.name == name)
+    target = target_of(name, definition.wire, definition.capabilities)
+    for origin, reply in everything_said():
+        assert history_problem(reply, definition.wire, target) == "", f"{origin}: {reply}"
+        if name in ID_RULES and origin != name:
+            request = ChatRequest(messages=conversation(reply))
+            ids = list(ids_in(json.loads(definition.wire.encode(request, target=target, stream=False).body)))
             assert len(ids) == 2 * len(reply.tool_calls)
             assert all(re.fullmatch(ID_RULES[name], each) for each in ids)
-            seen += len(ids)
-    assert seen
