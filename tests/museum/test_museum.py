@@ -26,7 +26,7 @@ FROZEN: dict[str, str] = {
     "v1/oracle.py": "cd390e08b7e0adf127c4e63493c11ec2ea1a582a3b1dfd5df7f4470810c6fb1a",
     "v1/parrot.py": "af15c777f60af1e49cb8c4bfe5f981c9bbe5410efbe103dd16b248ae59f65960",
     "v1/sdk/your_provider_sdk.py": "75704e181a8d267f2f49375ddc2f2450fd2751e918fe6d2d65fe823b85d52068",
-    "v1/telegraph.py": "8748db571c653f6922c8a41f299b1558b63bd040f8132df3321b66a444d05bb5",
+    "v1/telegraph.py": "013c1cbb19935e57e5ff9d1a73ea7eefe71de3b4f0da3efd5ef43052e13c48b4",
     "v1/your_provider.py": "b8efbfc251d2dd0b4def8da1e43dd3b75e516451ce1a08d7adaed5127fb17637",
 }
 

@@ -26,7 +26,7 @@ from parley.provider import (
     RateLimitError,
     ReasoningDelta,
     ReasoningEnded,
-    ReplyDecoder,
+    ReplyReader,
     ResponseFinished,
     Setting,
     StreamTruncatedError,
@@ -67,75 +67,75 @@ def telegraph_error(head, value):
     return provider_error(head, message=text_of(value.get("why")) or "the telegraph gave no reason", provider_code=code or None, error_class=kind)
 
 
-class TelegraphDecoder(ReplyDecoder):
+class TelegraphReader(ReplyReader):
     def __init__(self, request, head, *, wire):
         super().__init__(request, head, wire=wire)
         self._orders = ToolCallAssembler()
         self._thinking = False
         self._because = None
 
-    def read(self, value, name, events):
-        if name == "fault" or "fault" in value:
+    def read(self, value, event):
+        if event == "fault" or "fault" in value:
             raise telegraph_error(self.head, object_of(value.get("fault")) or value)
-        if name in ("words", "thought"):
-            self._say(name, text_of(value.get("say")), events)
-        elif name == "order":
-            self._order(value, count_of(value.get("no")), events)
-        elif name == "count":
-            self._count(value, events)
+        if event in ("words", "thought"):
+            yield from self._say(event, text_of(value.get("say")))
+        elif event == "order":
+            yield from self._order(value, count_of(value.get("no")))
+        elif event == "count":
+            yield self._count(value)
         elif "because" in value:
-            self._document(value, events)
+            yield from self._document(value)
 
     def inside_call(self):
         return self._orders.open
 
-    def finish(self, events):
+    def finish(self):
         if self._because is None:
             raise StreamTruncatedError("the telegram ended before it was sent off")
-        self._end_thought(events)
-        events += self._orders.close()
+        yield from self._end_thought()
+        yield from self._orders.close()
         reason = REASONS.get(self._because, "unknown")
-        events.append(ResponseFinished(response=ChatResponse(finish_reason=reason, raw_finish_reason=self._because)))
+        yield ResponseFinished(response=ChatResponse(finish_reason=reason, raw_finish_reason=self._because))
 
-    def _document(self, value, events):
+    def _document(self, value):
         """A whole answer, or the event that ends a stream: the same fields, where a stream has brought the words before."""
-        self.start(events, reply_id=text_of(value.get("id")) or None, model=text_of(value.get("by")) or None)
-        self._say("words", text_of(value.get("words")), events)
+        yield from self.started(reply_id=value.get("id"), model=value.get("by"))
+        yield from self._say("words", text_of(value.get("words")))
         for order in map(object_of, list_of(value.get("orders"))):
-            self._order(order, None, events)
+            yield from self._order(order, None)
         if "count" in value:
-            self._count(object_of(value["count"]), events)
+            yield self._count(object_of(value["count"]))
         self._because = text_of(value.get("because"))
 
-    def _say(self, kind, text, events):
+    def _say(self, kind, text):
         if not text:
             return
         if kind == "thought":
             self._thinking = True
-            events.append(ReasoningDelta(text))
+            yield ReasoningDelta(text)
             return
-        self._end_thought(events)
-        events.append(TextDelta(text))
+        yield from self._end_thought()
+        yield TextDelta(text)
 
-    def _end_thought(self, events):
+    def _end_thought(self):
         if self._thinking:
             self._thinking = False
-            events.append(ReasoningEnded(provider_data=self.own({"ink": "invisible"})))
+            yield ReasoningEnded(provider_data=self.own({"ink": "invisible"}))
 
-    def _order(self, value, number, events):
-        self._end_thought(events)
+    def _order(self, value, number):
+        yield from self._end_thought()
         fragment = ToolCallFragment(
             index=number,
             id=text_of(value.get("id")),
             name=text_of(value.get("do")),
             arguments=text_of(value.get("with")),
-            whole=number is None,
+            whole=self.is_document,
         )
-        events += self._orders.add(fragment)
+        yield from self._orders.add(fragment)
 
-    def _count(self, value, events):
+    def _count(self, value):
         usage = UsageReport(prompt_tokens=count_of(value.get("read")), completion_tokens=count_of(value.get("wrote")))
-        events.append(UsageReported(usage=usage))
+        return UsageReported(usage=usage)
 
 
 class Telegraph:
@@ -188,7 +188,7 @@ class Telegraph:
         )
 
     def decoder(self, request, head):
-        return TelegraphDecoder(request, head, wire=self.name)
+        return TelegraphReader(request, head, wire=self.name)
 
     def decode_error(self, head, body):
         value = decode_object(body)
