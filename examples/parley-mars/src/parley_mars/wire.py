@@ -11,7 +11,7 @@ A complete answer is one document with the same fields, its tool calls in a list
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parley.provider import (
@@ -32,7 +32,7 @@ from parley.provider import (
     ProviderError,
     ReasoningDelta,
     ReasoningEnded,
-    ReplyDecoder,
+    ReplyReader,
     ResponseFinished,
     ResponseHead,
     StreamTruncatedError,
@@ -115,7 +115,7 @@ class Mars:
 
     def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
         """See parley.provider.Codec."""
-        return MarsDecoder(request, head, wire=self.name)
+        return MarsReader(request, head, wire=self.name)
 
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.provider.Codec. The body may be anything: a proxy in between answers with a web page, or with nothing."""
@@ -134,53 +134,50 @@ class Mars:
         return [Model(text_of(craft["id"]), label=text_of(craft.get("name"))) for craft in map(object_of, crafts) if craft.get("id")]
 
 
-class MarsDecoder(ReplyDecoder):
-    """One answer. `ReplyDecoder` cuts the bytes into objects, forgives what it can, and raises what it must; here they get a meaning."""
-
-    framing = "lines"
+class MarsReader(ReplyReader):
+    """One answer. `ReplyReader` cuts the bytes into objects, forgives what it can and raises what it must; here they get a meaning."""
 
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         super().__init__(request, head, wire=wire)
         self._calls = ToolCallAssembler()
         self._thinking = False
-        self._landed: str | None = None
+        self._landed = ""
 
-    def read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
-        """See ReplyDecoder. One line has one of these fields, a document several, and a later version fields that nobody knows yet."""
+    def read(self, value: dict[str, Any], event: str) -> Iterator[Event]:
+        """See ReplyReader. A line has one of these fields, a document several, and a later version has fields that nobody knows yet."""
         if "mayday" in value:
             raise _mayday(self.head, value)
         if "mission" in value:
-            self.start(events, reply_id=text_of(value["mission"]) or None, model=text_of(value.get("craft")) or None)
+            yield from self.started(reply_id=value["mission"], model=value.get("craft"))
         if think := text_of(value.get("think")):
             self._thinking = True
-            events.append(ReasoningDelta(think))
+            yield ReasoningDelta(think)
         if say := text_of(value.get("say")):
-            self._end_thought(events)
-            events.append(TextDelta(say))
+            yield from self._end_of_thought()
+            yield TextDelta(say)
         for ask in map(object_of, [value["ask"]] if "ask" in value else list_of(value.get("asks"))):
-            self._end_thought(events)
+            yield from self._end_of_thought()
             arguments = object_of(ask.get("with"))
             call = ToolCallFragment(id=text_of(ask.get("ref")), name=text_of(ask.get("tool")), arguments=arguments, whole=True)
-            events += self._calls.add(call)
+            yield from self._calls.add(call)
         if fuel := object_of(value.get("fuel")):
             usage = UsageReport(prompt_tokens=count_of(fuel.get("up")), completion_tokens=count_of(fuel.get("down")))
-            events.append(UsageReported(usage=usage))
-        if landed := text_of(value.get("landed")):
-            self._landed = landed
+            yield UsageReported(usage=usage)
+        self._landed = text_of(value.get("landed")) or self._landed
 
-    def finish(self, events: list[Event]) -> None:
-        """See ReplyDecoder."""
-        if self._landed is None:
+    def finish(self) -> Iterator[Event]:
+        """See ReplyReader. The bytes are over: an answer without its own end was cut, and must not pass for a whole one."""
+        if not self._landed:
             raise StreamTruncatedError("the transmission broke off before it landed")
-        self._end_thought(events)
-        events += self._calls.close()
+        yield from self._end_of_thought()
+        yield from self._calls.close()
         response = ChatResponse(finish_reason=LANDINGS.get(self._landed, "unknown"), raw_finish_reason=self._landed)
-        events.append(ResponseFinished(response=response))
+        yield ResponseFinished(response=response)
 
-    def _end_thought(self, events: list[Event]) -> None:
+    def _end_of_thought(self) -> Iterator[Event]:
         if self._thinking:
             self._thinking = False
-            events.append(ReasoningEnded())
+            yield ReasoningEnded()
 
 
 def _mayday(head: ResponseHead, value: dict[str, Any]) -> ProviderError:
