@@ -25,6 +25,11 @@ FROZEN: dict[str, str] = {
     "v1/acme.py": "e4f9a69608ed46b31f62c12e24b61527a8e4664b088db4e464b5cf39d8ddccdf",
     "v1/oracle.py": "cd390e08b7e0adf127c4e63493c11ec2ea1a582a3b1dfd5df7f4470810c6fb1a",
     "v1/parrot.py": "af15c777f60af1e49cb8c4bfe5f981c9bbe5410efbe103dd16b248ae59f65960",
+    "v1/recordings/telegraph/error-stream.json": "e7b9af294a395a7d61b697e8b1b686178c6d5a7d4fbfea7bcedd6b806f3edd13",
+    "v1/recordings/telegraph/generate.json": "8dbef3e3e069b725bc73c009bf236b0bb01fff3631e74c3fe4a8a59fb894f98b",
+    "v1/recordings/telegraph/stream.json": "66d2fd7a75984e1310acdbe5b495aeac9681ccb68f0bc8f35e264d86a07085e5",
+    "v1/recordings/telegraph/tools-stream.json": "f0ead4c90f1a0820b769527fa9952ba19d5c8eddf4cc7d19cc4dc97979ea702f",
+    "v1/recordings/telegraph/tools.json": "6798ae3e1be667f01fa0df9a1775c9b2a24674b02af7993bcefd28ee23ba66df",
     "v1/sdk/your_provider_sdk.py": "75704e181a8d267f2f49375ddc2f2450fd2751e918fe6d2d65fe823b85d52068",
     "v1/telegraph.py": "013c1cbb19935e57e5ff9d1a73ea7eefe71de3b4f0da3efd5ef43052e13c48b4",
     "v1/your_provider.py": "b8efbfc251d2dd0b4def8da1e43dd3b75e516451ce1a08d7adaed5127fb17637",
@@ -104,11 +109,6 @@ EXHIBITS = [
 every_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda exhibit: exhibit.name)
 
 
-@pytest.fixture(autouse=True)
-def _sdk_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(MUSEUM / "v1" / "sdk"))
-
-
 def visited(server: ReplayServer | None = None, directory: Path = MUSEUM / "v1") -> Registry:
     """A registry that finds the exhibits, set up by variables as an operator would."""
     environ = {"PARLEY_PROVIDER_PATH": str(directory)}
@@ -134,8 +134,8 @@ class Heard:
 def exhibits_on_disk() -> dict[str, str]:
     return {
         path.relative_to(MUSEUM).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(MUSEUM.glob("v*/**/*.py"))
-        if "__pycache__" not in path.parts
+        for path in sorted(MUSEUM.glob("v*/**/*"))
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
