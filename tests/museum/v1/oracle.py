@@ -5,7 +5,7 @@ from parley.provider import Capabilities, ChatResponse, ContentFilterError, Prov
 
 class Oracle(Provider):
     name = "oracle"
-    capabilities = Capabilities(streaming=False, tools=True)
+    capabilities = Capabilities(streaming=False)
 
     async def generate(self, request):
         question = request.messages[-1].text

@@ -16,7 +16,7 @@ class Parrot(parley.Provider):
     label = "Parrot"
     description = "Says what you say"
     config_type = ParrotConfig
-    capabilities = parley.Capabilities(streaming=True, tools=True, images=False, usage=True)
+    capabilities = parley.Capabilities(images=False, usage=True)
     models = (parley.Model("grey", label="Grey"), parley.Model("macaw"))
     limits = parley.Limits(concurrency=2)
     extra_options = (parley.ExtraOption(name="loud", type=bool, description="in capitals"),)
