@@ -79,7 +79,7 @@ def define(candidate: Candidate) -> Definition:
 
 def told(error: BaseException, candidate: Candidate) -> str:
     """What a plugin raised, with the line of its own file that led to it where there is one."""
-    words = f"{type(error).__name__}: {error}"
+    words = f"{type(error).__name__}: {error}{_perhaps_too_old(error)}"
     if isinstance(error, SyntaxError):
         return words  # it names its line itself
     stem = candidate.name.replace("-", "_")
@@ -140,6 +140,12 @@ def _check_version(offered: Any) -> None:
             f"it is written for contract version {written_for}, and {_what_this_parley_knows()}; upgrade Parley "
             "(pip install --upgrade parley-ai), or install a release of this provider that was made for this Parley"
         )
+
+
+def _perhaps_too_old(error: BaseException) -> str:
+    """A name that Parley does not offer may be one that a later Parley does."""
+    missing = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "parley"
+    return f"; is it written for a later Parley than {version('parley-ai')}?" if missing else ""
 
 
 def _what_this_parley_knows() -> str:
