@@ -131,7 +131,9 @@ class Mars:
         crafts = (decode_object(body) or {}).get("crafts")
         if not isinstance(crafts, list):
             raise ProtocolError("Mars sent no list of crafts; check that its endpoint is right")
-        return [Model(text_of(craft["id"]), label=text_of(craft.get("name"))) for craft in map(object_of, crafts) if craft.get("id")]
+        return [
+            Model(text_of(craft["id"]), label=text_of(craft.get("name"))) for craft in map(object_of, crafts) if text_of(craft.get("id"))
+        ]
 
 
 class MarsReader(ReplyReader):
