@@ -99,7 +99,10 @@ def test_a_web_page_is_told() -> None:
 class TakenNames(Reader):
     """Its author calls his attributes what he likes, among them what the base has of its own."""
 
-    _head = _parser = _document = _json = _started = _ended = _failure = _decoder = _reader = _beginning = "mine"
+    def __init__(self) -> None:
+        super().__init__(REQUEST, ResponseHead(status=200, provider="acme"), wire="acme")
+        self._head = self._parser = self._document = self._json = self._started = self._ended = self._failure = "mine"
+        self._decoder = self._reader = self._beginning = self._wire = self._strict = "mine"
 
     def _read(self) -> None:
         raise AssertionError("the base called a method of the author's that only happens to be called so")
@@ -120,7 +123,7 @@ class TakenNames(Reader):
 )
 def test_any_framing_is_read_whatever_the_author_calls_his_own(body: bytes) -> None:
     for size in (1, len(body)):
-        made = TakenNames(REQUEST, ResponseHead(status=200, provider="acme"), wire="acme")
+        made = TakenNames()
         events = [event for start in range(0, len(body), size) for event in made.feed(body[start : start + size])] + made.close()
         assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "ab"
         assert isinstance(events[-1], ResponseFinished)
