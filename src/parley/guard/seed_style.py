@@ -16,7 +16,7 @@ from parley.contract.config import Config
 from parley.contract.errors import ConfigurationError, ParleyError, ProtocolError, UnsupportedFeatureError
 from parley.contract.events import ResponseFinished, TextDelta
 from parley.contract.options import Timeouts
-from parley.contract.provider import CONTRACT_VERSION, Provider
+from parley.contract.provider import FIRST_CONTRACT_VERSION, Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.guard.call import Intake
@@ -32,7 +32,7 @@ _ATTRIBUTES: dict[str, tuple[type | tuple[type, ...], Any]] = {
     "limits": (Limits, Limits()),
     "timeouts": (Timeouts, Timeouts()),
     "local": (bool, False),
-    "contract_version": (int, CONTRACT_VERSION),
+    "contract_version": (int, FIRST_CONTRACT_VERSION),
 }
 
 

@@ -36,7 +36,7 @@ from parley.contract.events import Event, ResponseFinished, ResponseStarted, Usa
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.messages import Message
 from parley.contract.options import Options, Timeouts
-from parley.contract.provider import CONTRACT_VERSION, Provider
+from parley.contract.provider import FIRST_CONTRACT_VERSION, Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ConnectionStatus
 from parley.telemetry import register_secrets, scrub
@@ -85,7 +85,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     local: bool = False
     auth: AuthScheme | Callable[[Any], Auth] | None = None
     extra_options: Sequence[ExtraOption] | None = ()
-    contract_version: int = CONTRACT_VERSION
+    contract_version: int = FIRST_CONTRACT_VERSION
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
