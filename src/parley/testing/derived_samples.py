@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from parley.contract.codec import Codec
-from parley.contract.events import TextDelta
+from parley.contract.events import ResponseStarted, TextDelta, UsageReported, WarningRaised
 from parley.contract.http import ResponseHead
 from parley.contract.messages import Message
 from parley.contract.request import ChatRequest
@@ -28,6 +28,9 @@ _QUESTION = ChatRequest(messages=[Message(role="user", content="Hello")])
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
 
+_NO_CONTENT = (ResponseStarted, UsageReported, WarningRaised)
+
+
 async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read, *, codec: Codec | None = None) -> Sample | None:
     """The sample; None where there is no recorded stream or complete answer with text in it that the provider can read.
 
@@ -41,13 +44,13 @@ async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read, 
     document, complete_reply = complete or (None, ChatResponse())
     call = next((each for _, tool_reply in filter(None, (tools, called)) for each in tool_reply.tool_calls), None)
     events = events_of(stream) if stream is not None else []
-    begins, ends = _text_in(events, codec, _headers(stream)) if codec is not None else (0, len(events) - 1)
+    silent, begins, ends = _text_in(events, codec, _headers(stream)) if codec is not None else (0, 0, len(events) - 1)
     return Sample(
         wire=wire,
         text=reply.text or complete_reply.text,
         text_events=events,
         end_events=max(1, len(events) - ends),
-        lead_events=begins,
+        lead_events=silent,
         text_complete=document.body if document is not None else b"",
         tool_events=events_of(tools[0]) if tools is not None else (),
         tool_complete=called[0].body if called is not None else b"",
@@ -92,17 +95,21 @@ async def _first(recordings: Sequence[Recording], kind: str, read: Read) -> tupl
     return None
 
 
-def _text_in(events: Sequence[bytes], codec: Codec, headers: dict[str, str]) -> tuple[int, int]:
-    """How many events come before the first text, and with how many the last of it has come."""
+def _text_in(events: Sequence[bytes], codec: Codec, headers: dict[str, str]) -> tuple[int, int, int]:
+    """How many events come before any content, how many before the first text, and with how many the last of it has come."""
     decoder = codec.decoder(_QUESTION, ResponseHead(status=200, headers=headers))
+    with_content: list[int] = []
     with_text: list[int] = []
     try:
         for number, event in enumerate(events):
-            if any(isinstance(told, TextDelta) and told.text for told in decoder.feed(event)):
+            told = decoder.feed(event)
+            if any(not isinstance(each, _NO_CONTENT) for each in told):
+                with_content.append(number)
+            if any(isinstance(each, TextDelta) and each.text for each in told):
                 with_text.append(number)
     except Exception:  # noqa: BLE001 - an author's codec may raise anything; the rules tell of it
-        return 0, len(events) - 1
-    return (with_text[0], with_text[-1] + 1) if with_text else (0, len(events) - 1)
+        return 0, 0, len(events) - 1
+    return (with_content[0], with_text[0], with_text[-1] + 1) if with_text else (0, 0, len(events) - 1)
 
 
 def _arguments(text: str) -> dict[str, Any]:
