@@ -94,7 +94,7 @@ def status_of(error: ParleyError) -> int:
 def error_document(error: ParleyError, request_id: str) -> ErrorDocument:
     """The error's document. Texts pass the scrubber once more: whatever a vendor or a driver said, no secret leaves here."""
     return ErrorDocument(
-        error=str(error.code).replace("_", " ").capitalize(),
+        error=str(error.code).replace("_", " ").capitalize().replace(" json", " JSON"),
         message=scrub(error.message),
         code=error.code,
         request_id=request_id,
