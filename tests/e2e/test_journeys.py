@@ -10,12 +10,12 @@ from playwright.async_api import expect
 
 from parley.testing.replay import Answer, ReplayServer
 
-from ..integration.server_process import PASSWORD
 from .browser import PHONE, browsing, needs_browser
 
 pytestmark = needs_browser
 
 DEMO_BADGE = "Demo – prepared text, no AI"
+UNDO_SECONDS = 7
 SLOW_BEGINNING = "These words come slowly"
 SLOW_END = "while it is being written."
 KEY = "sk-canary-page-0d9e5b7a41"
@@ -136,11 +136,42 @@ async def test_sign_out_and_in_again(tmp_path: Path) -> None:
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         await expect(page.get_by_role("article")).to_have_count(0)
         await browser.picture("sign-in")
-        await page.get_by_label("User name or e-mail").fill("ada")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
+        await browser.sign_in()
         await page.get_by_role("navigation", name="Chats").get_by_role("link", name="table").click()
         await expect(browser.answer.locator("table")).to_be_visible()
+
+
+async def test_a_deleted_chat_is_gone_at_once_and_stays_gone(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        page = browser.page
+        chats = page.get_by_role("navigation", name="Chats")
+        await browser.set_up_with_the_demo()
+        await browser.say("table")
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        await page.get_by_role("button", name="Actions for table").click()
+        await page.get_by_role("menuitem", name="Rename").click()
+        await page.get_by_role("textbox", name="Title of the chat").fill("Grown tables")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Actions for Grown tables").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(chats.get_by_role("link", name="Grown tables")).to_be_visible()
+        await page.get_by_role("button", name="Actions for Grown tables").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await expect(chats.get_by_role("link", name="Grown tables")).to_have_count(0)
+        await page.keyboard.press("Control+k")
+        await page.get_by_role("combobox", name="Search chats").fill("tables")
+        await expect(page.get_by_text("Nothing was found for")).to_be_visible(timeout=UNDO_SECONDS * 500)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Undo")).to_be_visible()
+        # Signing out while it could still be undone must not bring it back.
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        await expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+        await browser.sign_in()
+        await expect(browser.composer).to_be_visible()
+        await expect(chats.get_by_text("Your chats will be listed here.")).to_be_visible()
 
 
 async def test_a_wrong_key_is_told_in_place_and_a_right_one_leads_on(tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ class HttpProvider(Provider):
         if isinstance(error, MissingCredentialError):
             return error.message
         if isinstance(error, AuthenticationError):
-            return f"{self.name} does not accept the key; check {self.variable('api_key')} ({error.message})"
+            return f"{self.label} does not accept the key; check it, or set another ({self.variable('api_key')}): {error.message}"
         if error.code == ErrorCode.PROVIDER_PROTOCOL or error.status in {404, 405}:
             place = f"{self.variable('endpoint')} ({self._endpoint})"
             return f"{error.message}: {place}" if "endpoint" in error.message else f"{error.message}; check {place}"
