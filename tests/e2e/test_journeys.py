@@ -125,6 +125,31 @@ async def test_a_chat_asks_with_the_model_and_the_temperature_of_its_settings(tm
             assert (asked["model"], asked["temperature"]) == (other, 0.1)
 
 
+async def test_a_long_message_has_room_in_the_list_and_where_it_is_edited(tmp_path: Path) -> None:
+    question = "Explain, at some length, how a cache works and why what it holds may be stale.\n\n" + "word " * 300
+    async with browsing(tmp_path) as browser:
+        page = browser.page
+        await browser.set_up_with_the_demo()
+        await browser.say(question)
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        chats = page.get_by_role("navigation", name="Chats")
+        await chats.get_by_role("link", name="Explain, at some length").hover()
+        menu = page.get_by_role("button", name="Actions for Explain")
+        room, button = await chats.bounding_box(), await menu.bounding_box()
+        assert room is not None and button is not None
+        assert button["x"] + button["width"] <= room["x"] + room["width"], "the row is wider than the list"
+        await page.get_by_role("article", name="You").hover()
+        await page.get_by_role("button", name="Edit").click()
+        await browser.picture("editing")
+        field = page.get_by_role("textbox", name="Edit the message")
+        assert await field.evaluate("field => field.clientHeight >= Math.min(field.scrollHeight, innerHeight / 3)")
+        await field.fill("table")
+        await page.get_by_role("button", name="Send as a new branch").click()
+        await expect(browser.answer.locator("table")).to_be_visible()
+        await page.get_by_role("button", name="Previous").first.click()
+        await expect(page.get_by_role("article", name="You")).to_contain_text("at some length")
+
+
 async def test_sign_out_and_in_again(tmp_path: Path) -> None:
     async with browsing(tmp_path) as browser:
         page = browser.page
