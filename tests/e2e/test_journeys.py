@@ -136,7 +136,8 @@ async def test_a_long_message_has_room_in_the_list_and_where_it_is_edited(tmp_pa
         await chats.get_by_role("link", name="Explain, at some length").hover()
         menu = page.get_by_role("button", name="Actions for Explain")
         room, button = await chats.bounding_box(), await menu.bounding_box()
-        assert room is not None and button is not None
+        assert room is not None
+        assert button is not None
         assert button["x"] + button["width"] <= room["x"] + room["width"], "the row is wider than the list"
         await page.get_by_role("article", name="You").hover()
         await page.get_by_role("button", name="Edit").click()
@@ -276,6 +277,23 @@ async def test_on_a_phone_everything_is_in_reach(tmp_path: Path) -> None:
         await page.get_by_role("button", name="Open the list of chats").tap()
         await expect(page.get_by_role("navigation", name="Chats").get_by_role("link", name="table")).to_be_visible()
         await browser.picture("phone-drawer")
+
+
+async def test_the_page_says_so_where_what_is_written_is_logged(tmp_path: Path) -> None:
+    said = "write what is asked and answered to its log"
+    logged, not_logged = tmp_path / "logged", tmp_path / "not-logged"
+    logged.mkdir()
+    not_logged.mkdir()
+    async with browsing(logged, variables={"LOG_CONTENT": "on"}) as browser:
+        await browser.set_up_with_the_demo()
+        await expect(browser.page.get_by_text(said)).to_be_visible()
+        await browser.say("table")
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        await expect(browser.page.get_by_text(said)).to_be_visible()
+        await browser.picture("logged")
+    async with browsing(not_logged) as browser:
+        await browser.set_up_with_the_demo()
+        await expect(browser.page.get_by_text(said)).to_have_count(0)
 
 
 async def test_in_the_dark(tmp_path: Path) -> None:
