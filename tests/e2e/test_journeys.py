@@ -200,6 +200,21 @@ async def test_a_deleted_chat_is_gone_at_once_and_stays_gone(tmp_path: Path) -> 
         await expect(chats.get_by_text("Your chats will be listed here.")).to_be_visible()
 
 
+async def test_where_nothing_is_set_up_the_administrator_is_led_there_and_others_are_told_whom_to_ask(tmp_path: Path) -> None:
+    async with browsing(tmp_path, variables={"DEMO": "off"}) as browser:
+        page = browser.page
+        await browser.set_up()
+        await expect(page.get_by_role("region", name="Set up a first provider")).to_be_visible()
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Sign out").click()
+        await browser.server.sign_up("grace")
+        await browser.sign_in("grace")
+        await expect(page.get_by_text("The administrator of this server can add one.")).to_be_visible()
+        await browser.picture("nothing-set-up")
+        await expect(browser.composer).to_have_count(0)
+        await expect(page.get_by_text("demo")).to_have_count(0)
+
+
 async def test_a_wrong_key_is_told_in_place_and_a_right_one_leads_on(tmp_path: Path) -> None:
     async with ReplayServer(WRONG_KEY) as vendor, browsing(tmp_path, variables={"OPENAI_ENDPOINT": vendor.url}) as browser:
         page = browser.page
