@@ -239,7 +239,7 @@ class OllamaChatDecoder(ReplyDecoder):
     def _take(self, data: bytes, events: list[Event]) -> None:
         if self._lines is None:
             beginning = (self._beginning + data).lstrip()
-            if beginning[:1] != b"{":
+            if self._document is not None or self._parser is not None or beginning[:1] != b"{":
                 super()._take(data, events)
                 return
             self._beginning, data, self._lines = b"", beginning, JsonLinesParser()
