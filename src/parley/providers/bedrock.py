@@ -55,7 +55,7 @@ provider = Dialect(
     wire=BedrockConverse(),
     apis={"invoke": AnthropicOnBedrock()},
     auth=authorise,
-    base_url=lambda config: f"https://bedrock-runtime.{config.region}.amazonaws.com",
+    base_url=lambda config: config.endpoint or f"https://bedrock-runtime.{config.region}.amazonaws.com",
     capabilities=Capabilities(tools=True, images=True),
     models=[
         Model("us.anthropic.claude-sonnet-4-5-20250929-v1:0", label="Claude Sonnet 4.5", description="Capable, for agents and code"),

@@ -82,6 +82,8 @@ def authorise(config: VertexConfig) -> Auth:
 
 def base_url(config: VertexConfig) -> str:
     """The global address has no location in its name."""
+    if config.endpoint:
+        return config.endpoint
     host = "aiplatform.googleapis.com" if config.location == "global" else f"{config.location}-aiplatform.googleapis.com"
     return f"https://{host}/v1/projects/{config.project}/locations/{config.location}"
 
