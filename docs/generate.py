@@ -54,6 +54,9 @@ LIBRARY = {
     ),
     "What an option changes": ("parley.testing.payload_diff", "payload_diffs PayloadDiff"),
     "How well it is proven": ("parley.registry.proof", "read_proof grade_of Proof ProviderProof Evidence SeenError Graded"),
+    "How a recording is written": ("parley.testing.recordings", "RecordingFile RecordedReply"),
+    "What must not be in a recording": ("parley.testing.leaks", "secrets_in refuse_secrets"),
+    "Making recordings": ("parley.testing.record", "prepare record Session Outcome"),
 }
 GENERAL_VARIABLES = {
     "PARLEY_CONFIG": "path of the configuration file (default `./parley.toml`)",

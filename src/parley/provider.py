@@ -88,12 +88,20 @@ if TYPE_CHECKING:
     from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
     from parley.wire.bedrock_converse import BedrockConverse
     from parley.wire.cohere_v2 import CohereV2
+    from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
-    from parley.wire.history import ToolIds, short_id
+    from parley.wire.history import EncodingWarnings, ToolIds, join_system, own_data, short_id
+    from parley.wire.json_events import decode_object
+    from parley.wire.json_values import count_of, list_of, object_of, text_of
     from parley.wire.model_rules import ModelRule
+    from parley.wire.ndjson import JsonLinesParser
     from parley.wire.ollama_chat import OllamaChat
-    from parley.wire.openai_chat import OpenAIChat
+    from parley.wire.openai_chat import OpenAIChat, url_of
+    from parley.wire.openai_chat_errors import decode_error_body
     from parley.wire.openai_responses import OpenAIResponses
+    from parley.wire.reply_reader import ReplyReader
+    from parley.wire.sse import SseEvent, SseParser
+    from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
@@ -121,10 +129,12 @@ _NAMES = {
     "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
+    "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
-    "parley.wire.history": "ToolIds short_id",
+    "parley.wire.history": "EncodingWarnings ToolIds join_system own_data short_id",
+    "parley.wire.json_events": "decode_object",
+    "parley.wire.json_values": "count_of list_of object_of text_of",
     "parley.wire.model_rules": "ModelRule",
-    "parley.wire.openai_chat": "OpenAIChat",
     "parley.transport.amazon": "AmazonSignature",
     "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.google": "GoogleToken",
@@ -133,6 +143,12 @@ _NAMES = {
     "parley.wire.cohere_v2": "CohereV2",
     "parley.wire.ollama_chat": "OllamaChat",
     "parley.wire.openai_responses": "OpenAIResponses",
+    "parley.wire.ndjson": "JsonLinesParser",
+    "parley.wire.openai_chat": "OpenAIChat url_of",
+    "parley.wire.openai_chat_errors": "decode_error_body",
+    "parley.wire.reply_reader": "ReplyReader",
+    "parley.wire.sse": "SseEvent SseParser",
+    "parley.wire.tool_calls": "ToolCallAssembler ToolCallFragment",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -164,6 +180,7 @@ __all__ = [
     "ContextLengthError",
     "Decoder",
     "Dialect",
+    "EncodingWarnings",
     "ErrorCode",
     "Event",
     "ExtraOption",
@@ -177,6 +194,7 @@ __all__ = [
     "HttpRequest",
     "ImagePart",
     "InvalidRequestError",
+    "JsonLinesParser",
     "LimitExceededError",
     "Limits",
     "ListsModels",
@@ -211,6 +229,7 @@ __all__ = [
     "ReasoningEnded",
     "ReasoningPart",
     "RefusalDelta",
+    "ReplyReader",
     "RequestRejectedError",
     "ResponseFinished",
     "ResponseHead",
@@ -220,6 +239,8 @@ __all__ = [
     "SchemaFormat",
     "ServerError",
     "Setting",
+    "SseEvent",
+    "SseParser",
     "StreamTruncatedError",
     "Target",
     "TextDelta",
@@ -227,8 +248,10 @@ __all__ = [
     "Timeouts",
     "Tool",
     "ToolCall",
+    "ToolCallAssembler",
     "ToolCallDelta",
     "ToolCallEnded",
+    "ToolCallFragment",
     "ToolCallStarted",
     "ToolIds",
     "ToolResult",
@@ -241,7 +264,18 @@ __all__ = [
     "UsageReported",
     "UsageSource",
     "WarningRaised",
+    "count_of",
+    "decode_error_body",
+    "decode_object",
+    "join_system",
+    "list_of",
+    "object_of",
+    "own_data",
+    "plain_words",
+    "provider_error",
     "short_id",
+    "text_of",
+    "url_of",
 ]
 
 

@@ -19,6 +19,7 @@ VENDOR_ALLOWED: dict[str, str] = {
     "provider.py": "the door re-exports the wires by their names",
     "server/compat/table.py": "lists the wires that are spoken",
     "testing/samples.py": "writes what each wire that ships looks like",
+    "testing/fault_bodies.py": "writes what each wire that ships looks like where it fails",
     "cli/key.py": "the variables that the official clients read bear the vendor's name",
     "server/compat/openai.py": "this wire is called after the vendor that invented it",
     "server/compat/tool_memory.py": "the state of a tool call is that wire's",

@@ -22,9 +22,13 @@ ORIGINS = {
     "gemini-generate": "gemini",
     "groq": "groq",
     "mistral-chat": "mistral",
+    "ollama-openai": "ollama",
     "openai-chat": "openai",
     "openrouter": "openrouter",
+    "vertex-gemini": "gemini",
 }
+ORIGINS |= {path.parts[-3]: "openai_compatible" for path in find_recordings() if path.parts[-3] not in ORIGINS}
+WIRES = {"openai-chat", "anthropic", "gemini"}
 TARGETS = ["anthropic", "deepseek", "gemini", "groq", "mistral", "openai", "openrouter"]
 QUESTION = parley.Message(role="user", content="What now?")
 
@@ -36,7 +40,8 @@ def dialect(name: str) -> Any:
 def replies() -> Iterator[Any]:
     for path in find_recordings(*ORIGINS):
         recording = load_recording(path)
-        if not recording.kind.startswith("error") and "spliced" not in recording.file:
+        is_reply = recording.kind not in {"models", "count_tokens", "embeddings"} and not recording.kind.startswith("error")
+        if recording.wire_family in WIRES and is_reply and "spliced" not in recording.file:
             yield pytest.param(recording, id=recording.file)
 
 

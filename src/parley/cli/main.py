@@ -46,6 +46,7 @@ def application() -> typer.Typer:
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
+    from parley.cli.new import new
     from parley.cli.providers import providers
     from parley.cli.serve import serve
 
@@ -55,11 +56,14 @@ def application() -> typer.Typer:
     built.command()(serve)
     built.command()(chat)
     built.command()(providers)
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Test a provider, set it up, or replay what one once sent.")
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a provider, prove it, set it up, record and replay it.")
+    group.command("new")(new)
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
+    group.command("record")(provider.record)
     group.command("replay")(provider.replay)
+    group.command("faults")(provider.faults)
     built.add_typer(group, name="provider")
     keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keys for programs that call the server.")
     # Without a callback, Typer takes a group's only command for the group itself.

@@ -1,6 +1,6 @@
-"""`parley provider …`: try one provider, show what sets it up and what it can, and replay what one once sent.
+"""`parley provider …`: try one, show what sets it up and what it can, record and replay what it sends, serve what none should send.
 
-Knows the registry and the replay server, no wire.
+Knows the registry, no wire.
 """
 
 from __future__ import annotations
@@ -90,6 +90,28 @@ def _usable(registry: Registry, name: str) -> ProviderDescription:
     return description
 
 
+def record(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to save them.")] = Path("recordings"),
+    model: Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="Which of the provider's models.")] = None,
+    only: Annotated[
+        str, typer.Option("--only", metavar="LIST", help="Some of text,stream,tools,image,structured,reasoning,error (else: all).")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before requests are sent.")] = False,
+) -> None:
+    """Save real exchanges of a provider, made with your key, without anything secret in them.
+
+    Says first what will be asked and what it may cost. Point PARLEY_RECORDINGS to the folder, and the tests find them.
+    """
+    from parley.cli.problems import EXIT_PROVIDER, problems_shown
+
+    with problems_shown():
+        from parley.cli import recording
+
+        if not recording.run(name, folder=to, model=model, only=only, agreed=yes):
+            raise typer.Exit(EXIT_PROVIDER)
+
+
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded exchange.")],
     provider: Annotated[
@@ -111,3 +133,26 @@ def replay(
             replaying.serve(recording, reader, port=port)
         else:
             replaying.show(recording, reader, port=port, as_json=as_json)
+
+
+def faults(
+    name: Annotated[str | None, typer.Option("--serve", metavar="NAME", help="Serve this fault, for any program to meet.")] = None,
+    wire: Annotated[str | None, typer.Option("--wire", metavar="WIRE", help="The wire that it speaks (else: chat completions).")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Serve what a call that does not stream is answered.")] = False,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Where to serve it (0: any free port).")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """List the ways in which a provider can misbehave and what is right then, or serve one of them."""
+    from parley.cli.problems import problems_shown
+
+    with problems_shown(as_json=as_json):
+        from parley.cli import faulting
+
+        if name is not None:
+            faulting.serve(name, wire=wire, way="complete" if complete else "streamed", port=port)
+        elif as_json:
+            from parley.cli.documents import print_json
+
+            print_json(faulting.listed())
+        else:
+            faulting.show()

@@ -120,11 +120,20 @@ class Call:
         if fold.finished is not None:
             self._too_late(events)
             return False
-        content = fold.add(events)
+        try:
+            content = fold.add(events)
+        except ProtocolError:
+            # What came before the offence stands in the partial reply: it is handed on like the rest of that.
+            place = next((place for place, event in enumerate(events) if event is fold.offending), len(events))
+            self._hand_on(events[:place], content=fold.content)
+            raise
         if fold.finished is not None:
             end = next(place for place, event in enumerate(events) if isinstance(event, ResponseFinished))
             self._too_late(events[end + 1 :])
             events = events[:end]
+        return self._hand_on(events, content=content)
+
+    def _hand_on(self, events: Sequence[Event], *, content: bool) -> bool:
         self._buffer += events
         if content:
             now = self._surroundings.clock.now()

@@ -57,7 +57,8 @@ class _OpenCall:
 class Fold:
     """Takes events as they come. Text and reasoning are one part as long as nothing else comes between.
 
-    `content` says whether anything came that a caller would call an answer; `finished` holds what the end said of itself.
+    `content` says whether anything came that a caller would call an answer; `finished` holds what the end said of itself; `offending`
+    is the event that `add` raised for, None where the reply as a whole was too long.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class Fold:
         "complete",
         "content",
         "finished",
+        "offending",
         "report",
         "started",
         "warnings",
@@ -90,6 +92,7 @@ class Fold:
         self.complete = True
         self.content = False
         self.finished: ChatResponse | None = None
+        self.offending: Event | None = None
 
     def add(self, events: Iterable[Event]) -> bool:
         """Take events up to the end of the reply; True when content was among them.
@@ -97,26 +100,35 @@ class Fold:
         Raises ProtocolError for what is no event, breaks their order, or is more than a reply may hold.
         """
         content = False
-        for event in events:
-            if type(event) is TextDelta and event.provider_data is None:
-                if text := event.text:
-                    if self._open is not TextPart:
-                        self._begin(TextPart)
-                    self._written.write(text)
-                    self._characters += len(text)
-                    content = True
-            elif type(event) is ResponseFinished:
-                self.finished = event.response
-                break
-            else:
-                handler = self._handlers.get(type(event))
-                if handler is None:
-                    raise ProtocolError(f"the stream gave a {type(event).__name__}, which is neither an event nor text")
-                content = handler(self, event) or content
+        try:
+            for event in events:
+                if type(event) is TextDelta and event.provider_data is None:
+                    if text := event.text:
+                        if self._open is not TextPart:
+                            self._begin(TextPart)
+                        self._written.write(text)
+                        self._characters += len(text)
+                        content = True
+                elif type(event) is ResponseFinished:
+                    self.finished = event.response
+                    break
+                else:
+                    content = self._handle(event) or content
+        finally:
+            self.content = self.content or content
         if self._characters > MAX_CHARACTERS:
             raise ProtocolError(f"the reply is longer than {MAX_CHARACTERS} characters")
-        self.content = self.content or content
         return content
+
+    def _handle(self, event: Event) -> bool:
+        try:
+            handler = self._handlers.get(type(event))
+            if handler is None:
+                raise ProtocolError(f"the stream gave a {type(event).__name__}, which is neither an event nor text")
+            return handler(self, event)
+        except ProtocolError:
+            self.offending = event
+            raise
 
     def parts(self, *, aborted: bool = False) -> list[Part]:
         """The parts so far. A tool call that is not whole is left out of an aborted reply: nobody may run it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
@@ -71,7 +73,18 @@ def define(candidate: Candidate) -> Definition:
         raise UnusableProviderError("it ends the program while it is imported (SystemExit)") from error
     except Exception as error:
         # A plugin may raise anything, and must not take the others with it.
-        raise UnusableProviderError(scrub(f"it cannot be imported: {type(error).__name__}: {error}")) from error
+        raise UnusableProviderError(scrub(f"it cannot be imported: {told(error, candidate)}")) from error
+
+
+def told(error: BaseException, candidate: Candidate) -> str:
+    """What a plugin raised, with the line of its own file that led to it where there is one."""
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        return words  # it names its line itself
+    stem = candidate.name.replace("-", "_")
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
+    own = [(file.name, line) for file, line in frames if file.stem == stem or str(file) == candidate.origin]
+    return f"{words} ({own[-1][0]}, line {own[-1][1]})" if own else words
 
 
 def _offered(module: ModuleType) -> Any:

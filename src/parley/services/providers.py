@@ -152,6 +152,14 @@ class Providers:
         self.health.forget(name)
         _logger.info("provider set back", provider=name, by=principal.user_id)
 
+    async def reload(self, registry: Registry) -> None:
+        """Take these sources from the next answer on, with what administrators set over them; one under way ends as it began."""
+        async with self._lock:
+            self._base = registry
+            self._replace(self._records)
+        for name in registry.names():
+            self.health.forget(name)
+
     def _changed(self, name: str, old: ProviderRecord | None, changes: ProviderChanges) -> ProviderRecord:
         now = now_ms()
         record = old or ProviderRecord(name=name, created_at=now, updated_at=now)

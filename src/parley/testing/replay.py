@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -44,13 +45,17 @@ _NOT_REPLAYED = frozenset(
 
 
 class ReceivedRequest(Struct, frozen=True, kw_only=True):
-    """What a client sent. Header names are in lower case; `connection` counts the server's connections from 0."""
+    """What a client sent. Header names are in lower case; `connection` counts the server's connections from 0.
+
+    `received_at` is when it was whole, in seconds of `time.monotonic`.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     connection: int
+    received_at: float = 0.0
 
     def json(self) -> object:
         """The body as JSON. Raises msgspec.DecodeError where it is none."""
@@ -65,11 +70,13 @@ class Answer(Struct, frozen=True, kw_only=True):
     `send_bytes` bytes (None = all). Then comes the `ending`: "end" as HTTP wants it, "close" without it, "reset" as a TCP reset,
     "stall" by silence until the client goes. `silent_before_head` sends no head at all, only the ending.
     `gap_seconds` waits before each piece. `interim_heads` are raw bytes sent before all else (100 Continue, half a head).
+    `opening` begins the body, once: what an endless body repeats comes after it.
     """
 
     status: int = 200
     headers: dict[str, str] = {}
     body: bytes = b""
+    opening: bytes = b""
     streamed: bool = False
     framed: bool = True
     pieces: Pieces | None = None
@@ -201,7 +208,7 @@ class ReplayServer:
         number = self.connections
         self.connections += 1
         try:
-            while (request := await _read_request(reader, number)) is not None:
+            while (request := await read_request(reader, number)) is not None:
                 self.requests.append(request)
                 await self._notify()
                 answer = self._next_answer()
@@ -233,7 +240,11 @@ class ReplayServer:
         return self._answers[index]
 
 
-async def _read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest | None:
+async def read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest | None:
+    """The next request of a connection, whole; None where the client has gone.
+
+    Raises ValueError or LimitOverrunError where it is no HTTP/1.1, IncompleteReadError where it breaks off.
+    """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as ended:
@@ -247,7 +258,7 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Receiv
         body = b"".join([chunk async for chunk in _chunks(reader)])
     else:
         body = await reader.readexactly(min(int(headers.get("content-length", "0")), MAX_REQUEST_BYTES))
-    return ReceivedRequest(method=method, path=path, headers=headers, body=body, connection=connection)
+    return ReceivedRequest(method=method, path=path, headers=headers, body=body, connection=connection, received_at=time.monotonic())
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
@@ -284,7 +295,7 @@ def _head(answer: Answer) -> bytes:
     elif answer.streamed:
         lines.append("transfer-encoding: chunked")
     else:
-        lines.append(f"content-length: {len(answer.body) * answer.repeat}")
+        lines.append(f"content-length: {len(answer.opening) + len(answer.body) * answer.repeat}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
@@ -293,7 +304,7 @@ async def _send_body(answer: Answer, reader: asyncio.StreamReader, writer: async
     chunked = answer.framed and answer.streamed
     leaving = asyncio.ensure_future(reader.read(1)) if answer.gap_seconds else None
     try:
-        for piece in chain.from_iterable(repeat(cut(body, answer.pieces), answer.repeat)):
+        for piece in chain(cut(answer.opening, None), chain.from_iterable(repeat(cut(body, answer.pieces), answer.repeat))):
             if leaving is not None:
                 await asyncio.wait({leaving}, timeout=answer.gap_seconds)
                 if leaving.done() and not leaving.result():

@@ -22,7 +22,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     """One vendor's answers on a wire. What they say is known where somebody wrote them: `text`, the call, the counts.
 
     `text_events` is the stream, an element for each event as it stands on the wire; its last `end_events` say that it is over
-    (finish reason, usage, end marker). `cut_events` of it are enough for some text and no more than a part of the answer.
+    (finish reason, usage, end marker), its first `lead_events` say nothing yet. `cut_events` of it are enough for some text and
+    no more than a part of the answer.
     Bodies that a wire has no form for are empty.
     """
 
@@ -37,6 +38,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     call_arguments: dict[str, Any] = field(default_factory=CALL_ARGUMENTS.copy)
     prompt_tokens: int | None = PROMPT_TOKENS
     completion_tokens: int | None = COMPLETION_TOKENS
+    lead_events: int = 0
     cut_events: int = 3
     stream_headers: dict[str, str] = field(default_factory=EVENT_STREAM.copy)
     complete_headers: dict[str, str] = field(default_factory=JSON_DOCUMENT.copy)
@@ -101,6 +103,7 @@ def openai_chat(pieces: Sequence[str] = PIECES) -> Sample:
         text="".join(pieces),
         text_events=[*_events(*texts, chunk({}, "stop"), counted), done],
         end_events=3,
+        lead_events=1,
         text_complete=whole({"content": "".join(pieces)}, "stop"),
         tool_events=[*_events(*tools, chunk({}, "tool_calls"), counted), done],
         tool_complete=whole({"content": None, "tool_calls": [call]}, "tool_calls"),
@@ -136,6 +139,7 @@ def anthropic_messages(pieces: Sequence[str] = PIECES) -> Sample:
         text="".join(pieces),
         text_events=_events(start, {"type": "ping"}, *texts, *end("end_turn"), named=True),
         end_events=3,
+        lead_events=3,
         text_complete=whole({"type": "text", "text": "".join(pieces)}, "end_turn"),
         tool_events=_events(start, *block(tool | {"input": {}}, fragments), *end("tool_use"), named=True),
         tool_complete=whole(tool | {"input": CALL_ARGUMENTS}, "tool_use"),

@@ -32,7 +32,7 @@ from parley.contract.errors import (
     ServerError,
     UnsupportedFeatureError,
 )
-from parley.contract.events import Event, ResponseFinished, WarningRaised
+from parley.contract.events import Event, ResponseFinished, ResponseStarted, UsageReported, WarningRaised
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.messages import Message
 from parley.contract.options import Options, Timeouts
@@ -61,6 +61,7 @@ TEST_SECONDS = 15.0
 """So long a connection test may take before it says that the provider is silent."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_BEFORE_CONTENT = frozenset({ResponseStarted, UsageReported, WarningRaised})
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
@@ -211,7 +212,8 @@ class HttpProvider(Provider):
                 while data := await _read_or_end(response):
                     events = decoder.feed(data)
                     if events:
-                        phase = "streaming"
+                        if phase == "first_token" and not all(type(event) in _BEFORE_CONTENT for event in events):
+                            phase = "streaming"
                         if isinstance(events[-1], ResponseFinished):
                             response.finish()
                             yield events

@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ WHOLE = json.dumps(
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
     }
 )
+PROGRAM = [sys.executable, "-c", "from parley.cli.main import run; run()"]
 LIMITED = json.dumps({"error": {"message": "Slow down, please.", "type": "rate_limit_error", "code": "rate_limit_exceeded"}})
 
 
@@ -122,9 +125,8 @@ def test_an_unknown_wire_is_told(tmp_path: Path) -> None:
 
 
 def test_served_it_answers_any_program_that_is_pointed_to_it(tmp_path: Path) -> None:
-    program = [sys.executable, "-c", "from parley.cli.main import run; run()"]
     with subprocess.Popen(
-        [*program, "provider", "replay", write(tmp_path, STREAM), "--serve"], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        [*PROGRAM, "provider", "replay", write(tmp_path, STREAM), "--serve"], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     ) as server:
         try:
             assert server.stdout is not None
@@ -132,7 +134,7 @@ def test_served_it_answers_any_program_that_is_pointed_to_it(tmp_path: Path) -> 
             variables = dict(re.findall(r"([A-Z_]+)=(\S+)", told))
             assert set(variables) == {"OPENAI_ENDPOINT", "OPENAI_API_KEY"}
             chat = subprocess.run(
-                [*program, "chat", "-p", "openai/m-1", "Hi"],
+                [*PROGRAM, "chat", "-p", "openai/m-1", "Hi"],
                 env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -220,3 +222,46 @@ def test_the_documentation_of_any_provider_is_printed(tmp_path: Path) -> None:
     broken = parley("provider", "docs", "broken")
     assert broken.exit_code == 2
     assert "ZeroDivisionError" in broken.stderr
+
+
+def test_the_faults_are_listed_with_what_is_right() -> None:
+    shown = parley("provider", "faults").stdout
+    assert "rate-limited-once" in shown
+    assert "never a success" in " ".join(shown.split())
+    listed = json.loads(parley("provider", "faults", "--json").stdout)
+    assert {"name", "number", "title", "right", "ways", "hostile"} == set(listed[0])
+    assert len(listed) > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("never-answer",), 'Did you mean "never-answers"'),
+        (("never-answers", "--wire", "telegraph"), "no wire that ships"),
+        (("down-then-well",), "nothing to serve"),
+        (("silent-midway", "--complete"), "without --complete"),
+        (("no-end-marker", "--wire", "gemini-generate"), "has no end marker"),
+        (("length-too-long",), "with --complete"),
+    ],
+)
+def test_a_fault_that_cannot_be_served_is_told_why(arguments: tuple[str, ...], words: str) -> None:
+    result = parley("provider", "faults", "--serve", *arguments)
+    assert result.exit_code != 0
+    assert words in " ".join(result.stderr.split())
+
+
+def test_a_fault_is_served_to_any_program() -> None:
+    command = [*PROGRAM, "provider", "faults", "--serve", "key-refused", "--wire", "anthropic-messages"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            told = server.stdout.readline()
+            url = next(word for word in told.split() if word.startswith("http://"))
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(url, data=b"{}", timeout=10)
+            assert refused.value.code == 401
+            assert b"invalid x-api-key" in refused.value.read()
+            refused.value.close()
+        finally:
+            server.send_signal(signal.SIGINT)
+    assert server.returncode == 0

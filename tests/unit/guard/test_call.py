@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from parley.contract.capabilities import Capabilities
-from parley.contract.errors import ProviderTimeoutError
+from parley.contract.errors import ProtocolError, ProviderTimeoutError
 from parley.contract.events import Event, ResponseFinished, TextDelta, UsageReported
 from parley.contract.messages import Message
 from parley.contract.options import Options, Timeouts
@@ -442,3 +442,20 @@ async def test_one_broken_stream_leaves_the_others_alone(clock: Any) -> None:
     first, second, third = await asyncio.gather(*calls, return_exceptions=True)
     assert (first.text, third.text) == ("ab", "ab")  # pyright: ignore
     assert isinstance(second, Exception)
+
+
+class Spoilt(Provider):
+    """Text, and in the same batch something that is no event."""
+
+    name = "spoilt"
+
+    async def stream_batches(self, request: ChatRequest) -> AsyncIterator[list[Any]]:
+        yield [TextDelta("before "), TextDelta("it"), object(), TextDelta(" after")]
+
+
+async def test_what_came_before_an_offence_is_handed_on_as_the_partial_reply_has_it(clock: Any) -> None:
+    tokens: list[str] = []
+    with pytest.raises(ProtocolError, match="neither an event nor text") as raised:
+        await guard(Spoilt(), clock=clock).stream_response(messages=HELLO.messages, on_token=tokens.append)
+    assert raised.value.partial is not None
+    assert raised.value.partial.text == "".join(tokens) == "before it"

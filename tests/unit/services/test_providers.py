@@ -327,3 +327,16 @@ async def test_a_name_that_means_another_address_by_the_time_of_the_call_is_sent
         status = await providers.test("openai")
         assert "must not call" in str(status.error)
         assert server.requests == []
+
+
+async def test_reloaded_sources_count_with_what_administrators_set_over_them(make: Make, admin: Principal, tmp_path: Path) -> None:
+    providers = await make(ECHO_API_KEY="k")
+    await providers.configure("echo", ProviderChanges(model="echo-2"), principal=admin)
+    providers.health.record_fault("echo", "it was broken")
+    before = providers.client
+    file = tmp_path / "parley_providers" / "echo.py"
+    file.write_text(ECHO.replace('label = "Echo"', 'label = "Louder"'), encoding="utf-8")
+    await providers.reload(Registry.from_environment(environ={"ECHO_API_KEY": "k"}, directory=tmp_path))
+    [view] = [view for view in providers.listing(admin).providers if view.name == "echo"]
+    assert (view.label, view.model, view.status) == ("Louder", "echo-2", "ready")
+    assert providers.client is not before

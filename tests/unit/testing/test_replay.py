@@ -6,9 +6,11 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
+from msgspec import structs
 
 from parley.testing.recordings import Recording
 from parley.testing.replay import Answer, ReplayServer, answer_of, cut
@@ -176,3 +178,13 @@ def test_serves_until_interrupted() -> None:
 def test_needs_something_to_answer() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ReplayServer()
+
+
+async def test_an_opening_is_sent_once_before_what_is_repeated() -> None:
+    answer = Answer(opening=b"once ", body=b"again ", repeat=3)
+    async with ReplayServer(answer, structs.replace(answer, streamed=True)) as server:
+        _, _, measured = (await exchange(server)).partition(b"\r\n\r\n")
+        _, _, chunked = (await exchange(server)).partition(b"\r\n\r\n")
+        assert 0 < server.requests[0].received_at <= server.requests[1].received_at <= time.monotonic()
+    assert measured == b"once again again again "
+    assert chunked == b"5\r\nonce \r\n" + b"6\r\nagain \r\n" * 3 + b"0\r\n\r\n"

@@ -259,6 +259,15 @@ class TestBadReplies:
                 await ask(provider_for(server.url), question(), "stream")
         assert raised.value.phase == "streaming"
 
+    async def test_a_stream_cut_before_its_first_content_failed_at_the_first_token(
+        self, provider_for: ProviderFor, question: Question
+    ) -> None:
+        """That the reply had begun, as its first bytes say, is no token yet."""
+        async with ReplayServer(Answer(body=b"Hel", streamed=True, ending="close")) as server:
+            with pytest.raises(StreamTruncatedError) as raised:
+                await ask(provider_for(server.url), question(), "stream")
+        assert raised.value.phase == "first_token"
+
     async def test_a_cut_after_the_wires_end_is_none(self, provider_for: ProviderFor, question: Question, text_of: TextOf) -> None:
         async with ReplayServer(Answer(body=b"Hi\n.\n", streamed=True, ending="close")) as server:
             assert await text_of(provider_for(server.url), question()) == "Hi"
