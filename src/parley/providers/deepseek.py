@@ -22,7 +22,14 @@ provider = Dialect(
     wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=()),
     apis={"responses": OpenAIResponses(encrypted_thought=(), rules=())},
     capabilities=Capabilities(
-        tools=True, response_format=True, structured_output="prompt", images=False, files=False, top_k=False, embeddings=False
+        tools=True,
+        response_format=True,
+        structured_output="prompt",
+        images=False,
+        image_urls=False,
+        files=False,
+        top_k=False,
+        embeddings=False,
     ),
     models=[
         Model("deepseek-v4-flash", label="DeepSeek V4 Flash", description="Fast, long context, tools", context_tokens=1_000_000),

@@ -16,12 +16,15 @@ class OpenAIConfig(Config):
     ] = "responses"
 
 
+# They think before every answer, and take none of what would steer their choice of words.
+_NO_SAMPLING = Capabilities(temperature=False, top_p=False)
+
 provider = Dialect(
     name="openai",
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(),
+    wire=OpenAIResponses(encrypted_thought=("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*")),
     apis={"chat": OpenAIChat()},
     capabilities=Capabilities(
         tools=True,
@@ -34,13 +37,13 @@ provider = Dialect(
         list_models=True,
     ),
     models=[
-        Model("gpt-6.1-sol", label="GPT-6.1 Sol", description="Most capable, for long and hard work", context_tokens=1_050_000),
-        Model("gpt-6.1-terra", label="GPT-6.1 Terra", description="Balance of speed and capability", context_tokens=1_050_000),
-        Model("gpt-6-luna", label="GPT-6 Luna", description="Fast and affordable", context_tokens=1_050_000),
+        Model("gpt-6.1-sol", "GPT-6.1 Sol", "Most capable, for long and hard work", 1_050_000, _NO_SAMPLING),
+        Model("gpt-6.1-terra", "GPT-6.1 Terra", "Balance of speed and capability", 1_050_000, _NO_SAMPLING),
+        Model("gpt-6-luna", "GPT-6 Luna", "Fast and affordable", 1_050_000, _NO_SAMPLING),
         Model("gpt-5.6", label="GPT-5.6", description="The generation before", context_tokens=1_050_000),
         Model("gpt-5.4", label="GPT-5.4", description="Older, for professional work", context_tokens=1_050_000),
-        Model("gpt-5-mini", label="GPT-5 mini", description="Fast and affordable reasoning", context_tokens=400_000),
-        Model("gpt-5-nano", label="GPT-5 nano", description="Fastest and cheapest reasoning", context_tokens=400_000),
+        Model("gpt-5-mini", "GPT-5 mini", "Fast and affordable reasoning", 400_000, _NO_SAMPLING),
+        Model("gpt-5-nano", "GPT-5 nano", "Fastest and cheapest reasoning", 400_000, _NO_SAMPLING),
         Model("gpt-4.1", label="GPT-4.1", description="Without reasoning, long context", context_tokens=1_047_576),
         Model("gpt-4.1-mini", label="GPT-4.1 mini", description="Without reasoning, fast", context_tokens=1_047_576),
         Model("gpt-4o-mini", label="GPT-4o mini", description="Without reasoning, small", context_tokens=128_000),

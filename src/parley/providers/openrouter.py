@@ -14,14 +14,20 @@ class OpenRouterConfig(Config):
     api: Annotated[Literal["chat", "responses"], Setting("chat completions, or OpenAI's Responses (in beta)")] = "chat"
 
 
+class OpenRouterChat(OpenAIChat, frozen=True):
+    """It hands cache markers on to those of its vendors who know them; its Responses do not."""
+
+    capabilities = Capabilities(cache_markers=True).over(OpenAIChat.capabilities)
+
+
 provider = Dialect(
     name="openrouter",
     label="OpenRouter",
     description="Models of many vendors through one key",
     config=OpenRouterConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning", effort_field="reasoning"),
+    wire=OpenRouterChat(max_tokens_field="max_tokens", reasoning_field="reasoning", effort_field="reasoning"),
     apis={"responses": OpenAIResponses(encrypted_thought=("*",))},
-    capabilities=Capabilities(streaming=True, cache_markers=True),
+    capabilities=Capabilities(streaming=True, list_models=True),
     models=[
         Model("anthropic/claude-sonnet-4.6", label="Claude Sonnet 4.6", description="Anthropic's, balanced"),
         Model("anthropic/claude-haiku-4.5", label="Claude Haiku 4.5", description="Anthropic's, fast", context_tokens=200_000),
