@@ -22,19 +22,25 @@ ORIGINS = {
     "gemini-generate": "gemini",
     "groq": "groq",
     "mistral-chat": "mistral",
-    "ollama-openai": "ollama",
-    "openai-chat": "openai",
+    "ollama-openai": "ollama:openai",
+    "openai-chat": "openai:chat",
     "openrouter": "openrouter",
     "vertex-gemini": "gemini",
 }
 ORIGINS |= {path.parts[-3]: "openai_compatible" for path in find_recordings() if path.parts[-3] not in ORIGINS}
 WIRES = {"openai-chat", "anthropic", "gemini"}
-TARGETS = ["anthropic", "deepseek", "gemini", "groq", "mistral", "openai", "openrouter"]
+TARGETS = ["anthropic", "cohere", "deepseek", "gemini", "groq", "mistral", "ollama", "openai", "openai:chat", "openrouter"]
 QUESTION = parley.Message(role="user", content="What now?")
 
 
 def dialect(name: str) -> Any:
-    return importlib.import_module(f"parley.providers.{name}").provider
+    return importlib.import_module(f"parley.providers.{name.partition(':')[0]}").provider
+
+
+def wire_of(name: str) -> Any:
+    """The wire of a provider, or of one of its APIs ("openai:chat")."""
+    provider, _, api = name.partition(":")
+    return dialect(provider).apis.get(api, dialect(provider).wire)
 
 
 def replies() -> Iterator[Any]:
@@ -47,8 +53,8 @@ def replies() -> Iterator[Any]:
 
 def reply_of(recording: Recording) -> parley.ChatResponse:
     name = ORIGINS[recording.provider]
-    head = ResponseHead(status=recording.status, headers=recording.headers, provider=name, model=recording.model)
-    decoder = dialect(name).wire.decoder(parley.ChatRequest(messages=[QUESTION]), head)
+    head = ResponseHead(status=recording.status, headers=recording.headers, provider=name.partition(":")[0], model=recording.model)
+    decoder = wire_of(name).decoder(parley.ChatRequest(messages=[QUESTION]), head)
     fold = Fold()
     fold.add([*decoder.feed(recording.body), *decoder.close()])
     return parley.ChatResponse(parts=fold.parts())
@@ -64,7 +70,14 @@ def conversation(reply: parley.ChatResponse) -> list[parley.Message]:
 def calls_and_results(wire: str, body: dict[str, Any]) -> tuple[list[str], list[str]]:
     """How the calls are named in the body, and how the results name them, in order."""
     calls, results = [], []
-    if wire == "openai_chat":
+    if wire == "openai_responses":
+        calls = [item["call_id"] for item in body["input"] if item.get("type") in {"function_call", "custom_tool_call"}]
+        results = [item["call_id"] for item in body["input"] if "output" in item]
+    elif wire == "bedrock_converse":
+        blocks = [block for message in body["messages"] for block in message["content"]]
+        calls = [block["toolUse"]["toolUseId"] for block in blocks if "toolUse" in block]
+        results = [block["toolResult"]["toolUseId"] for block in blocks if "toolResult" in block]
+    elif wire in {"openai_chat", "cohere_v2", "ollama_chat"}:
         for message in body["messages"]:
             calls += [call["id"] for call in message.get("tool_calls") or []]
             results += [message["tool_call_id"]] if message["role"] == "tool" else []
@@ -88,8 +101,9 @@ def test_a_recorded_reply_is_encodable_for_every_provider(recording: Recording) 
     reply = reply_of(recording)
     request = parley.ChatRequest(messages=conversation(reply), system_prompt="Go on.")
     for name in TARGETS:
-        wire = dialect(name).wire
-        target = Target(provider=name, model="model-1", endpoint="http://127.0.0.1/v1", capabilities=dialect(name).capabilities)
+        wire, provider = wire_of(name), name.partition(":")[0]
+        capabilities = dialect(name).capabilities.over(wire.capabilities)
+        target = Target(provider=provider, model="model-1", endpoint="http://127.0.0.1/v1", capabilities=capabilities)
         encoded = wire.encode(request, target=target, stream=True)
         body = json.loads(encoded.body)
         calls, results = calls_and_results(wire.name, body)
@@ -99,7 +113,7 @@ def test_a_recorded_reply_is_encodable_for_every_provider(recording: Recording) 
             assert all(re.fullmatch(rule, call) for call in calls)
         for call in reply.tool_calls:
             assert f"result of {call.name}" in encoded.body.decode()
-        foreign = [part for part in reply.parts if part.provider_data is not None and part.provider_data.provider != name]
+        foreign = [part for part in reply.parts if part.provider_data is not None and part.provider_data.provider != provider]
         if foreign:
             dropped = "provider_data_dropped" in {warning.code for warning in encoded.warnings}
             assert dropped or not any(leaks(part, body) for part in foreign)

@@ -24,12 +24,12 @@ class AzureOpenAIConfig(Config):
 def base_url(config: AzureOpenAIConfig) -> str:
     """The v1 API, or the older one where a version is named; an address that somebody wrote out is kept."""
     parts = urlsplit(config.endpoint)
-    path = parts.path.rstrip("/")
-    if path in {"", "/openai", "/openai/v1"} and config.api_version not in {"v1", "preview"}:
-        path = _WITH_DEPLOYMENT if config.api_version else "/openai/v1"
-    elif path in {"", "/openai"}:
-        path = "/openai/v1"
-    query = f"api-version={quote(config.api_version)}" if config.api_version and "api-version=" not in parts.query else parts.query
+    path, query = parts.path.rstrip("/"), parts.query
+    if config.api_version and "api-version=" not in query:
+        query = f"api-version={quote(config.api_version)}"
+    if path in {"", "/openai", "/openai/v1"}:
+        dated = "api-version=" in query and query not in {"api-version=v1", "api-version=preview"}
+        path = _WITH_DEPLOYMENT if dated else "/openai/v1"
     return urlunsplit(parts._replace(path=path, query=query))
 
 

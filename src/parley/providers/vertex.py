@@ -1,4 +1,6 @@
-"""Google Vertex AI. Wires: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference and Anthropic's there."""
+"""Google Vertex AI. Wire: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (read 2026-11-25);
+Claude's there: https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai (read 2026-11-25).
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
