@@ -10,6 +10,7 @@ from msgspec import Struct
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.config import Config, ConfigField, config_fields
 from parley.registry.instances import Instance
+from parley.registry.proof import Proven
 
 Status: TypeAlias = Literal["ready", "unconfigured", "quarantined"]
 
@@ -28,7 +29,9 @@ class FieldDescription(Struct, frozen=True, kw_only=True):
 
 
 class ProviderDescription(Struct, frozen=True, kw_only=True):
-    """A provider under one name. `provider` is what it is an instance of; `reason` says why it is not ready; `model` is its default."""
+    """A provider under one name. `provider` is what it is an instance of; `reason` says why it is not ready; `model` is its default;
+    `proven` by whose recordings it is proven at all: its vendor's, others' of its wire, or nobody's.
+    """
 
     name: str
     provider: str
@@ -46,6 +49,7 @@ class ProviderDescription(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     local: bool = False
     fields: Sequence[FieldDescription] = ()
+    proven: Proven = "claimed"
 
 
 def describe_fields(config_type: type[Config], instance: Instance, origins: Mapping[str, str]) -> list[FieldDescription]:

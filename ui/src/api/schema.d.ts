@@ -1123,6 +1123,8 @@ export interface components {
             needsKey?: boolean;
             optionsSchema?: Record<string, never>;
             provider?: string;
+            /** @enum {unknown} */
+            proven?: "claimed" | "vendor" | "wire";
             reason?: string;
             /** @enum {unknown} */
             status?: "quarantined" | "ready" | "unconfigured" | "unhealthy";

@@ -29,6 +29,11 @@ function ProviderRow({ provider }: { provider: Provider }) {
         <span className={`status-dot ${status}`} aria-hidden />
         <span className="about">
           <b>{provider.label}</b>
+          {provider.proven === "claimed" ? (
+            <span className="badge" title="Written after its documentation; no recorded exchange shows it yet">
+              claimed
+            </span>
+          ) : null}
           <span className="hint">
             {STATUS[status]}
             {status === "unconfigured" ? ` · ${provider.description}` : provider.reason ? `: ${provider.reason}` : ""}
