@@ -37,5 +37,6 @@ def made_up_fields(config_type: type[Config], *, key: str) -> Iterator[tuple[str
 
 def sample_for(codec: Codec, model: str) -> Sample | None:
     """The sample of what this model is answered with; a codec with several wires says by its method `of` which is the model's."""
-    wire_of_model = getattr(codec, "of", None)
-    return sample_of((wire_of_model(model) if callable(wire_of_model) else codec).name)
+    of: Any = getattr(codec, "of", None)
+    spoken: Codec = codec if of is None else of(model)
+    return sample_of(spoken.name)

@@ -160,14 +160,14 @@ def bedrock_converse(pieces: Sequence[str] = PIECES) -> Sample:
     )
 
 
-def amazon_frame(kind: str, value: dict[str, Any], *, exception: bool = False) -> bytes:
+def amazon_frame(kind: str, value: dict[str, Any] | bytes, *, exception: bool = False) -> bytes:
     """One event, or exception, as Amazon's binary stream has it."""
     message = "exception" if exception else "event"
     named = {f":{message}-type": kind, ":content-type": "application/json", ":message-type": message}
     headers = b"".join(
         bytes([len(name)]) + name.encode() + b"\x07" + struct.pack(">H", len(text)) + text.encode() for name, text in named.items()
     )
-    payload = json.encode(value)
+    payload = value if isinstance(value, bytes) else json.encode(value)
     prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
     body = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload
     return body + struct.pack(">I", zlib.crc32(body))

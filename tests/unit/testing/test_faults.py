@@ -33,6 +33,10 @@ WIRES = {
     "openai_chat": provider.OpenAIChat(),
     "anthropic_messages": provider.AnthropicMessages(),
     "gemini_generate": provider.GeminiGenerate(),
+    "openai_responses": provider.OpenAIResponses(),
+    "cohere_v2": provider.CohereV2(),
+    "ollama_chat": provider.OllamaChat(),
+    "bedrock_converse": provider.BedrockConverse(),
 }
 MEETINGS = [(wire, fault, way) for wire in WIRES for fault in FAULTS for way in fault.ways]
 NOT_EXPRESSIBLE = {("gemini_generate", name) for name in ("invalid-event-in-call", "no-end-marker", "end-twice")}

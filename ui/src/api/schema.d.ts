@@ -1122,9 +1122,9 @@ export interface components {
             name: string;
             needsKey?: boolean;
             optionsSchema?: Record<string, never>;
-            provider?: string;
             /** @enum {unknown} */
             proven?: "claimed" | "vendor" | "wire";
+            provider?: string;
             reason?: string;
             /** @enum {unknown} */
             status?: "quarantined" | "ready" | "unconfigured" | "unhealthy";
