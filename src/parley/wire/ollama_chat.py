@@ -256,6 +256,8 @@ class OllamaChatDecoder(ReplyDecoder):
                 self._read_line(line, events)
 
     def _read_line(self, line: bytes, events: list[Event]) -> None:
+        if self._ended:
+            return
         self._read_event(SseEvent("", line), events)
         if events and isinstance(events[-1], WarningRaised) and not self._started:
             self._unreadable = line
