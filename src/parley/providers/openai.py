@@ -24,7 +24,7 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(encrypted_thought=("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*")),
+    wire=OpenAIResponses(),
     apis={"chat": OpenAIChat()},
     capabilities=Capabilities(
         tools=True,
