@@ -22,9 +22,7 @@ class BedrockConfig(Config):
     """BEDROCK_REGION, and keys of Amazon's or an API key of Bedrock's; without any, credentials are found as Amazon's tools do."""
 
     api_key: Annotated[str, Setting("an API key of Amazon Bedrock", secret=True, aliases=("AWS_BEARER_TOKEN_BEDROCK",))] = ""
-    region: Annotated[str, Setting("the region that answers", aliases=("AWS_REGION", "AWS_DEFAULT_REGION"), example="eu-central-1")] = (
-        "us-east-1"
-    )
+    region: Annotated[str, Setting("the region", aliases=("AWS_REGION", "AWS_DEFAULT_REGION"), example="eu-central-1")]  # pyright: ignore[reportGeneralTypeIssues] - fields are given by name
     access_key_id: Annotated[str, Setting("an access key", aliases=("AWS_ACCESS_KEY_ID",), secret=True, example="AKIA…")] = ""
     secret_access_key: Annotated[str, Setting("its secret", aliases=("AWS_SECRET_ACCESS_KEY",), secret=True)] = ""
     session_token: Annotated[str, Setting("the token of a temporary key", aliases=("AWS_SESSION_TOKEN",), secret=True)] = ""
