@@ -80,12 +80,20 @@ if TYPE_CHECKING:
     from parley.contract.request import ChatRequest
     from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
     from parley.contract.usage import Usage, UsageReport, UsageSource
+    from parley.transport.amazon import AmazonSignature
+    from parley.transport.auth import HeaderAuth, NoAuth
+    from parley.transport.google import GoogleToken
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
+    from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
+    from parley.wire.bedrock_converse import BedrockConverse
+    from parley.wire.cohere_v2 import CohereV2
     from parley.wire.gemini_generate import GeminiGenerate
     from parley.wire.history import ToolIds, short_id
     from parley.wire.model_rules import ModelRule
+    from parley.wire.ollama_chat import OllamaChat
     from parley.wire.openai_chat import OpenAIChat
+    from parley.wire.openai_responses import OpenAIResponses
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
@@ -117,14 +125,26 @@ _NAMES = {
     "parley.wire.history": "ToolIds short_id",
     "parley.wire.model_rules": "ModelRule",
     "parley.wire.openai_chat": "OpenAIChat",
+    "parley.transport.amazon": "AmazonSignature",
+    "parley.transport.auth": "HeaderAuth NoAuth",
+    "parley.transport.google": "GoogleToken",
+    "parley.wire.anthropic_messages_clouds": "AnthropicOnBedrock AnthropicOnVertex",
+    "parley.wire.bedrock_converse": "BedrockConverse",
+    "parley.wire.cohere_v2": "CohereV2",
+    "parley.wire.ollama_chat": "OllamaChat",
+    "parley.wire.openai_responses": "OpenAIResponses",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "AmazonSignature",
     "AnthropicMessages",
+    "AnthropicOnBedrock",
+    "AnthropicOnVertex",
     "Auth",
     "AuthScheme",
     "AuthenticationError",
+    "BedrockConverse",
     "BudgetExceededError",
     "CacheLifetime",
     "CallerError",
@@ -134,6 +154,7 @@ __all__ = [
     "Citation",
     "CitationAdded",
     "Codec",
+    "CohereV2",
     "Config",
     "ConfigurationError",
     "ConnectError",
@@ -150,6 +171,8 @@ __all__ = [
     "FilePart",
     "FinishReason",
     "GeminiGenerate",
+    "GoogleToken",
+    "HeaderAuth",
     "HttpProvider",
     "HttpRequest",
     "ImagePart",
@@ -163,7 +186,10 @@ __all__ = [
     "ModelNotFoundError",
     "ModelRule",
     "NamedToolChoice",
+    "NoAuth",
+    "OllamaChat",
     "OpenAIChat",
+    "OpenAIResponses",
     "Options",
     "OverloadedError",
     "ParleyError",
