@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
+    from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS
     from parley.wire.bedrock_converse import BedrockConverse
     from parley.wire.cohere_v2 import CohereV2
     from parley.wire.gemini_generate import GeminiGenerate
@@ -121,6 +122,7 @@ _NAMES = {
     "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
+    "parley.wire.anthropic_messages_extra": "MESSAGES_OPTIONS",
     "parley.wire.gemini_generate": "GeminiGenerate",
     "parley.wire.history": "ToolIds short_id",
     "parley.wire.model_rules": "ModelRule",
@@ -137,6 +139,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "MESSAGES_OPTIONS",
     "AmazonSignature",
     "AnthropicMessages",
     "AnthropicOnBedrock",

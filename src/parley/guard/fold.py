@@ -296,7 +296,7 @@ def reply_events(reply: ChatResponse, *, had: Sequence[Part] = ()) -> list[Event
         if type(part) in had_kinds:
             continue
         if isinstance(part, ToolCall):
-            events.append(ToolCallStarted(index=calls, id=part.id, name=part.name))
+            events.append(ToolCallStarted(index=calls, id=part.id, name=part.name, provider_data=part.provider_data))
             events.append(ToolCallDelta(index=calls, arguments=part.arguments))
             events.append(ToolCallEnded(index=calls, call=part))
             calls += 1

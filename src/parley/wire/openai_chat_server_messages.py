@@ -13,7 +13,7 @@ import msgspec
 
 from parley.contract.messages import CacheLifetime, FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.wire.openai_chat_server_state import CallState, read_extra_content
-from parley.wire.openai_chat_server_values import Dropped, invalid, list_at, name_at, object_at, optional_text, text_at, unsupported
+from parley.wire.server_values import Dropped, invalid, list_at, name_at, object_at, optional_text, text_at, unsupported
 
 Recall: TypeAlias = Callable[[str], CallState | None]
 """What is remembered of a tool call, by its id, for clients that do not bring it back."""
