@@ -9,6 +9,7 @@ from parley.server.compat.anthropic import Messages
 from parley.server.compat.elsewhere import elsewhere
 from parley.server.compat.models import Models
 from parley.server.compat.openai import ChatCompletions
+from parley.server.compat.responses import Responses
 from parley.server.compat.tool_memory import ToolMemory
 from parley.server.metrics import Metrics
 from parley.server.policy import Route
@@ -19,6 +20,7 @@ def compat_routes(*, client: Callable[[], Client], metrics: Metrics) -> list[Rou
     memory = ToolMemory()
     served = [
         *ChatCompletions(client=client, metrics=metrics, memory=memory).routes(),
+        *Responses(client=client, metrics=metrics, memory=memory).routes(),
         *Messages(client=client, metrics=metrics, memory=memory).routes(),
         *Models(client=client).routes(),
     ]
