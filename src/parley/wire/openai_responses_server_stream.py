@@ -280,7 +280,7 @@ class ResponseWriter:
     def _thought(self, event: ReasoningDelta, frames: list[bytes]) -> None:
         if not event.text:
             return
-        own = own_data(event.begins)
+        own = _beginning(own_data(event.begins))
         kind = "reasoning_text" if own.get("kind") == "content" else "summary_text"
         item = self._item
         if item is None or item["type"] != "reasoning" or own.get("id", item["id"]) != item["id"]:
@@ -389,3 +389,9 @@ class ResponseWriter:
         if self._late_warnings:
             whole["warnings"] = self._late_warnings
         self._event(f"response.{whole['status']}", frames, response=whole)
+
+
+def _beginning(own: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a thought that begins: its item's id, and whether it is a summary. A whole reply gives the item at once."""
+    item = object_of(own.get("item"))
+    return {"id": item.get("id"), "kind": "content" if item.get("content") else "summary"} if item else own
