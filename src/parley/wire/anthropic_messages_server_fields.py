@@ -19,12 +19,9 @@ FIELDS: Final[tuple[FieldPolicy, ...]] = (
     translated("stop_sequences", "options.stop"),
     translated("stream", "the kind of call"),
     translated("system", "system_prompt", "blocks become system messages, with their cache markers"),
-    translated("temperature", "options.temperature"),
     translated("thinking", "options.reasoning_effort", "on the same wire as it is; else by its budget; `disabled` asks for nothing"),
     translated("tool_choice", "options.tool_choice", "`disable_parallel_tool_use` becomes `options.parallel_tool_calls`"),
     translated("tools", "options.tools", "the vendor's own tools go to who speaks this wire, and are else refused"),
-    translated("top_k", "options.top_k"),
-    translated("top_p", "options.top_p"),
     passed("cache_control"),
     passed("context_management"),
     passed("diagnostics"),
@@ -42,8 +39,11 @@ FIELDS: Final[tuple[FieldPolicy, ...]] = (
     refused("thread", "nothing is kept between requests; send the whole conversation"),
 )
 
-# Not fields of the body at its vendor: what clients of other versions send there.
+# Not in the types of that client: what clients of other versions send, and models of other makers take.
 EXTENSIONS: Final[tuple[FieldPolicy, ...]] = (
+    translated("temperature", "options.temperature"),
+    translated("top_k", "options.top_k"),
+    translated("top_p", "options.top_p"),
     translated("output_format", "options.response_format", "the older name of `output_config.format`"),
     translated("betas", "the header `anthropic-beta`", "the header goes to who speaks this wire"),
 )

@@ -28,7 +28,7 @@ _REASONS: dict[FinishReason, str] = {
     "interrupted": "max_output_tokens",
     "error": "max_output_tokens",
 }
-_OWN_REASONS = frozenset({"max_output_tokens", "max_tokens", "content_filter", "max_messages", "steered"})
+_OWN_REASONS = frozenset({"max_output_tokens", "content_filter", "max_messages", "steered"})
 
 encode = msgspec.json.Encoder().encode
 
