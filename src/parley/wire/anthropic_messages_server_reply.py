@@ -187,4 +187,8 @@ def _error(error: ParleyError, message: str) -> dict[str, Any]:
     kind = _ERROR_TYPES.get(error.code)
     if kind is None:
         kind = "invalid_request_error" if error.domain == "caller" or error.action == "fix_request" else "api_error"
-    return {"type": "error", "error": {"type": kind, "message": message, "code": str(error.code)}}
+    told: dict[str, Any] = {"type": kind, "message": message, "code": str(error.code)}
+    if error.code == ErrorCode.UNSUPPORTED_FEATURE and error.fields and error.fields[0].path == "thread":
+        # What makes the vendor's own tool loop go on with whole conversations.
+        told["details"] = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    return {"type": "error", "error": told}
