@@ -39,6 +39,7 @@ _CHOICES = frozenset({"auto", "none", "required"})
 _ALWAYS_GIVEN = frozenset({"reasoning.encrypted_content"})
 _LOGPROBS = "message.output_text.logprobs"
 _POSITION = re.compile(r"^messages\[(\d+)\]")
+_CALL = re.compile(r"\.content\[\d+\]\.(tool_call_id|id)$")
 _PATHS = {
     "options.response_format.": "text.format.",
     "options.response_format": "text.format",
@@ -86,7 +87,7 @@ class ResponsesCall(Struct, frozen=True, kw_only=True):
         """A place in the contract's request as the client calls it."""
         match = _POSITION.match(path)
         if match is not None and int(match[1]) < len(self.positions):
-            return f"input[{self.positions[int(match[1])]}]{path[match.end() :]}"
+            return f"input[{self.positions[int(match[1])]}]{_CALL.sub('.call_id', path[match.end() :])}"
         for ours, theirs in _PATHS.items():
             if path.startswith(ours):
                 return theirs + path.removeprefix(ours)
