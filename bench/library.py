@@ -79,7 +79,7 @@ async def litellm_calls(endpoint: str, model: str) -> Calls:
 async def rate(call: Call, callers: int, seconds: float) -> float:
     """What `call` counts, per second, with this many callers in a closed loop."""
     counted = 0
-    stop = time.perf_counter() + seconds
+    stop = 0.0
 
     async def caller() -> None:
         nonlocal counted
@@ -89,6 +89,7 @@ async def rate(call: Call, callers: int, seconds: float) -> float:
 
     await call()
     start = time.perf_counter()
+    stop = start + seconds
     await asyncio.gather(*(caller() for _ in range(callers)))
     return counted / (time.perf_counter() - start)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_LEFT_OUT = """A field that has no meaning behind a provider is left out and named in the reply's header `x-parley-warnings`; so is a field that
-nobody knows, unless the provider takes any (`openai-compatible`, `llama-cpp`): then it is passed on, and named all the same. With
-the header `x-parley-strict: 1` such a request is refused instead. What would change the form of the answer is refused always."""
+_LEFT_OUT = """\
+A field that has no meaning behind a provider is left out and named in the reply's header `x-parley-warnings`; so is a
+field that nobody knows, unless the provider takes any (`openai-compatible`, `llama-cpp`): then it is passed on, and
+named all the same. With the header `x-parley-strict: 1` such a request is refused instead. What would change the form
+of the answer is refused always."""
 
 _HEADERS = """| header `x-parley-provider` | who answered |
 | header `x-parley-attempts` | how often it was asked |
@@ -14,13 +16,16 @@ _HEADERS = """| header `x-parley-provider` | who answered |
 | header `x-parley-warnings` | what was left out or changed; what a stream learns later stands in `warnings` of its last {last} |
 | header `x-request-id` | the id of this request in the server's log |"""
 
-_SENT_BACK = """A vendor's own {pieces} pass as they are where the provider behind speaks this wire, in both directions. Thought of a provider on
-another wire travels sealed in `{sealed}`: send the reply back as it is, as every client of this wire does, and its vendor gets its own
-again. What tool calls need besides is remembered by the server for a while, by key owner and call."""
+_SENT_BACK = """\
+A vendor's own {pieces} pass as they are where the provider behind speaks this wire, in both directions. Thought of a
+provider on another wire travels sealed in `{sealed}`: send the reply back as it is, as every client of this wire
+does, and its vendor gets its own again. What tool calls need besides is remembered by the server for a while, by key
+owner and call."""
 
-_ERRORS = """`code` is Parley's word, the same as in the library ([errors](errors.md)); `x-should-retry` says whether to try again. A vendor that
-refuses its own key is a 502, never a 401: the key of your client is good. The status of a stream is held back until its first event, so
-that errors before it are typed;"""
+_ERRORS = """\
+`code` is Parley's word, the same as in the library ([errors](errors.md)); `x-should-retry` says whether to try again.
+A vendor that refuses its own key is a 502, never a 401: the key of your client is good. The status of a stream is
+held back until its first event, so that errors before it are typed;"""
 
 
 def wire_pages() -> dict[str, str]:
@@ -132,5 +137,6 @@ else it is an estimate, and `x-parley-warnings` begins with `estimated`.
 
 The shape is Anthropic's: `{{"type": "error", "error": {{"type", "message", "code"}}, "request_id"}}`; the message begins with the field
 that is meant. {_ERRORS}
-an error after it is an event of type `error`. `thread` is refused in the way that makes the vendor's tool loop go on with whole conversations.
+an error after it is an event of type `error`. `thread` is refused in the way that makes the vendor's own tool loop go on with whole
+conversations.
 """

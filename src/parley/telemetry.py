@@ -53,11 +53,18 @@ class Scrubber:
         # Longest first: where one secret begins with another, all of it must go.
         self._known = re.compile("|".join(sorted(patterns, key=len, reverse=True))) if patterns else None
 
+    def find(self, text: str) -> int | None:
+        """Where the first of the given secrets stands in the text, in any of its forms; None where none does. Shapes are not looked for."""
+        match = self._known.search(text) if self._known is not None else None
+        return match.start() if match else None
+
+    def scrub_known(self, text: str) -> str:
+        """The text with *** in the place of each secret that was given; whatever only looks like one stays."""
+        return text if self._known is None else self._known.sub(REPLACEMENT, text)
+
     def scrub(self, text: str) -> str:
         """The text with *** in the place of each secret."""
-        if self._known is not None:
-            text = self._known.sub(REPLACEMENT, text)
-        text = _ANNOUNCED.sub(_keep_announcement, text)
+        text = _ANNOUNCED.sub(_keep_announcement, self.scrub_known(text))
         return _KEY_SHAPES.sub(REPLACEMENT, text)
 
 
@@ -150,7 +157,8 @@ class _StandardError(logging.StreamHandler[TextIO]):
 class Logger:
     """One line per event: its name, then `key=value`. Each value is scrubbed and its control characters are escaped.
 
-    Scrubbing happens before the line reaches Python's logging, so it holds for every handler that an application installs.
+    Scrubbing happens before the line reaches Python's logging, so it holds for every handler that an application installs. A record
+    also carries `event` and `fields` (texts, scrubbed but not escaped), for a handler that shows them in its own way.
     """
 
     __slots__ = ("_logger",)
@@ -181,9 +189,10 @@ class Logger:
 
     def _write(self, level: int, event: str, fields: dict[str, object]) -> None:
         if self._logger.isEnabledFor(level):
+            texts = {name: _scrubbed(value) for name, value in fields.items() if value is not None}
             words = [_quoted(event) if _UNSAFE.search(event) else event]
-            words += [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
-            self._logger.log(level, "%s", " ".join(words))
+            words += [f"{name}={_shown(text)}" for name, text in texts.items()]
+            self._logger.log(level, "%s", " ".join(words), extra={"event": event, "fields": texts})
 
 
 def get_logger(name: str) -> Logger:
@@ -196,7 +205,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\
 _NEEDS_QUOTES = re.compile(r"[\s\"'=\\]|^$")
 
 
-def _shown(value: object) -> str:
+def _scrubbed(value: object) -> str:
     if isinstance(value, BaseException):
         value = f"{type(value).__name__}: {value}"
     elif isinstance(value, float):
@@ -206,6 +215,10 @@ def _shown(value: object) -> str:
     text = scrub(text[: 2 * MAX_VALUE_CHARACTERS])
     if len(text) > MAX_VALUE_CHARACTERS:
         text = text[:MAX_VALUE_CHARACTERS] + "…"
+    return text
+
+
+def _shown(text: str) -> str:
     return _quoted(text) if _NEEDS_QUOTES.search(text) or _UNSAFE.search(text) else text
 
 

@@ -12,7 +12,9 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 500, 60, 6
 
 # "path" or "path:function" -> why it may be larger.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "cli/new.py:new": "one parameter for each flag of the command: Typer reads them from the signature",
+}
 
 
 def over_budget(path: Path, source: str) -> list[str]:

@@ -53,11 +53,12 @@ class StreamedEvent(Struct, frozen=True):
 class ServerProcess:
     """Everything that it wrote is in `output`; `url` is where it listens, `link` what it asks people to open."""
 
-    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, variables: Mapping[str, str], *, flags: tuple[str, ...] = ()) -> None:
         self.data_directory = directory / "data"
         self.output = ""
         self.link = ""
         self._directory = directory
+        self._flags = flags
         self.variables = {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
             "HOST": "127.0.0.1",
@@ -68,6 +69,7 @@ class ServerProcess:
         }
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._wrote = asyncio.Condition()
         self._client: aiohttp.ClientSession | None = None
 
     @property
@@ -85,6 +87,7 @@ class ServerProcess:
         self._process = await asyncio.create_subprocess_exec(
             str(program),
             "serve",
+            *self._flags,
             cwd=self._directory,
             env=self.variables,
             stdin=asyncio.subprocess.DEVNULL,
@@ -125,6 +128,14 @@ class ServerProcess:
         if self._process is not None and self._process.returncode is None:
             await self.stop()
         await self._cleared()
+
+    async def said(self, *words: str, after: int = 0) -> None:
+        """Wait until a line of its output, from this position on, has all of these words."""
+        try:
+            async with asyncio.timeout(REPLY_SECONDS), self._wrote:
+                await self._wrote.wait_for(lambda: any(all(map(line.__contains__, words)) for line in self.output[after:].splitlines()))
+        except TimeoutError:
+            raise AssertionError(f"parley serve never said {words}:\n{self.output[after:]}") from None
 
     async def request(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Reply:
         """One request and its whole answer; `options` are aiohttp's (json, data, headers, params)."""
@@ -170,7 +181,9 @@ class ServerProcess:
         stream = self.process.stdout
         assert stream is not None
         while line := (await stream.readline()).decode("utf-8", "replace"):
-            self.output += line
+            async with self._wrote:
+                self.output += line
+                self._wrote.notify_all()
             step, _, link = line.strip().partition(" ")
             if step == "ready" and not listening.done():
                 listening.set_result(link.strip())
@@ -202,9 +215,9 @@ class _EventReader:
 
 
 @asynccontextmanager
-async def running_server(directory: Path, **variables: str) -> AsyncIterator[ServerProcess]:
-    """A server on data of its own; `variables` are its environment's, over the defaults for a test."""
-    server = ServerProcess(directory, variables)
+async def running_server(directory: Path, *flags: str, **variables: str) -> AsyncIterator[ServerProcess]:
+    """A server on data of its own; `variables` are its environment's, over the defaults for a test, `flags` its command line's."""
+    server = ServerProcess(directory, variables, flags=flags)
     try:
         await server.start()
         yield server

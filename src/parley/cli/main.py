@@ -42,10 +42,11 @@ def application() -> typer.Typer:
     """The commands, without what they need to run: that is imported when one of them starts."""
     import typer
 
-    from parley.cli import key, provider
+    from parley.cli import checking, key, provider
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
+    from parley.cli.new import new
     from parley.cli.providers import providers
     from parley.cli.serve import serve
 
@@ -56,9 +57,12 @@ def application() -> typer.Typer:
     built.command()(chat)
     built.command()(providers)
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write a provider, prove it, set it up, record and replay it.")
+    group.command("new")(new)
     group.command("test")(provider.test_connection)
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
+    group.command("record")(provider.record)
+    group.command("check")(checking.check)
     group.command("replay")(provider.replay)
     group.command("faults")(provider.faults)
     built.add_typer(group, name="provider")

@@ -1,6 +1,6 @@
-"""`parley provider …`: try one provider, show what sets it up and what it can, replay what one sent, serve what none should send.
+"""`parley provider …`: try one, show what sets it up and what it can, record and replay what it sends, serve what none should send.
 
-Knows the registry and the replay server, no wire.
+Knows the registry, no wire.
 """
 
 from __future__ import annotations
@@ -88,6 +88,28 @@ def _usable(registry: Registry, name: str) -> ProviderDescription:
     if description.status == "quarantined":
         raise ConfigurationError(f"{name} ({description.origin}) cannot be used: {description.reason}", provider=name)
     return description
+
+
+def record(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `parley providers` lists.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to save them.")] = Path("recordings"),
+    model: Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="Which of the provider's models.")] = None,
+    only: Annotated[
+        str, typer.Option("--only", metavar="LIST", help="Some of text,stream,tools,image,structured,reasoning,error (else: all).")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before requests are sent.")] = False,
+) -> None:
+    """Save real exchanges of a provider, made with your key, without anything secret in them.
+
+    Says first what will be asked and what it may cost. Point PARLEY_RECORDINGS to the folder, and the tests find them.
+    """
+    from parley.cli.problems import EXIT_PROVIDER, problems_shown
+
+    with problems_shown():
+        from parley.cli import recording
+
+        if not recording.run(name, folder=to, model=model, only=only, agreed=yes):
+            raise typer.Exit(EXIT_PROVIDER)
 
 
 def replay(

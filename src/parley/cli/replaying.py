@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from parley.cli.asking import follow, whole_reply
 from parley.cli.documents import print_json, reply_document
 from parley.cli.terminal import one_line
@@ -20,6 +18,7 @@ from parley.contract.request import ChatRequest
 from parley.registry.discovery import Candidate, built_in_candidates
 from parley.registry.loading import Registry
 from parley.testing import replay
+from parley.testing.leaks import refuse_secrets
 from parley.testing.recordings import Recording, load_recording
 
 if TYPE_CHECKING:
@@ -31,21 +30,21 @@ KEY = "replayed"
 
 
 def read(file: Path) -> Recording:
-    """The recording in a file. Raises InvalidRequestError where there is none."""
-    try:
-        return load_recording(file)
-    except OSError as error:
-        raise InvalidRequestError(f"{file} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise InvalidRequestError(f"{file} is not a recording: {error}") from error
+    """The recording in a file. Raises InvalidRequestError where there is none, or where it holds what nobody should be shown."""
+    recording = load_recording(file)
+    refuse_secrets(recording)
+    return recording
 
 
 def reader_of(recording: Recording, chosen: str | None) -> str:
-    """Who reads the recording: the one chosen, else of those that speak its wire the one that it, or the wire, is named after."""
+    """Who reads the recording: the one chosen, else the plugin or instance that it is of, else of those that speak its wire a namesake."""
     if chosen is not None:
         return Registry.from_environment().describe(chosen).name
+    candidates = built_in_candidates()
+    if all(candidate.name != recording.provider for candidate in candidates) and recording.provider in Registry.from_environment().names():
+        return recording.provider
     family = recording.wire_family.replace("-", "_")
-    speakers = [candidate.name for candidate in built_in_candidates() if f"{_wire_of(candidate)}_".startswith(f"{family}_")]
+    speakers = [candidate.name for candidate in candidates if f"{_wire_of(candidate)}_".startswith(f"{family}_")]
     for label in (recording.provider, recording.wire_family):
         if namesakes := [name for name in speakers if f"{label}-".startswith(f"{name}-")]:
             return max(namesakes, key=len)

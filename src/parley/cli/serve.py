@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
 
+    from parley.cli.reloading import Reloader
     from parley.config import Settings
     from parley.registry.loading import Registry
     from parley.server.composition import Services
@@ -22,7 +23,13 @@ KEEP_ALIVE_SECONDS = 75
 
 
 def serve(
-    dev: Annotated[bool, typer.Option("--dev", help="For development: the first account needs no set-up code.")] = False,
+    dev: Annotated[
+        bool,
+        typer.Option(
+            "--dev",
+            help="For development: take provider files when they are saved, print their traffic, ask the first account for no code.",
+        ),
+    ] = False,
     host: Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Listen on this address (HOST).")] = None,
     port: Annotated[int | None, typer.Option("--port", metavar="PORT", help="Listen on this port (PORT); 0 takes any free one.")] = None,
 ) -> None:
@@ -38,7 +45,7 @@ def serve(
     chosen = {"PARLEY_ENV": "development" if dev else None, "HOST": host, "PORT": None if port is None else str(port)}
     environ = {**os.environ, **{name: value for name, value in chosen.items() if value is not None}}
     with problems_shown(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(environ))
+        runner.run(_serve(environ, dev=dev))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -49,7 +56,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(environ: Mapping[str, str]) -> None:
+async def _serve(environ: Mapping[str, str], *, dev: bool) -> None:
     """From the settings to the end of the last answer."""
     from msgspec import structs
 
@@ -59,6 +66,7 @@ async def _serve(environ: Mapping[str, str]) -> None:
     from parley.telemetry import configure
 
     settings = load_settings(environ=environ)
+    reloader = _reloader(environ) if dev else None
     registry = Registry.from_environment(environ=environ)
     registry.check()
     configure(settings.log_level, settings.log_content)
@@ -68,10 +76,19 @@ async def _serve(environ: Mapping[str, str]) -> None:
     listening = _listen(settings)
     with listening:
         # PORT=0 asks for any free port: links must name the one that it became.
-        await _run(structs.replace(settings, port=listening.getsockname()[1]), registry, listening)
+        await _run(structs.replace(settings, port=listening.getsockname()[1]), registry, listening, reloader)
 
 
-async def _run(settings: Settings, registry: Registry, listening: socket.socket) -> None:
+def _reloader(environ: Mapping[str, str]) -> Reloader:
+    from parley.cli.reloading import Reloader
+    from parley.cli.traffic import show_traffic
+
+    show_traffic(lambda lines: _say("traffic", lines))
+    return Reloader(environ=environ, say=_say)
+
+
+async def _run(settings: Settings, registry: Registry, listening: socket.socket, reloader: Reloader | None) -> None:
+    import asyncio
     import gc
 
     from uvicorn import Config
@@ -96,7 +113,13 @@ async def _run(settings: Settings, registry: Registry, listening: socket.socket)
     # What was made while starting lives as long as the process; the collector need never look at it again.
     gc.collect()
     gc.freeze()
-    await _server(config, services, settings.url).serve(sockets=[listening])
+    watching = asyncio.create_task(reloader.run(services.providers)) if reloader is not None else None
+    try:
+        await _server(config, services, settings.url).serve(sockets=[listening])
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 def _server(config: Any, services: Services, url: str) -> Any:
@@ -151,5 +174,6 @@ def _listen(settings: Settings) -> socket.socket:
 def _say(step: str, text: str) -> None:
     from parley.cli.terminal import harmless
 
-    sys.stdout.write(f"{step:<9} {harmless(text)}\n")
+    first, *more = harmless(text).split("\n")
+    sys.stdout.write("".join([f"{step:<9} {first}\n", *(f"{'':<9} {line}\n" for line in more)]))
     sys.stdout.flush()

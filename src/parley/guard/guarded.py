@@ -31,6 +31,7 @@ from parley.guard.callbacks import Callback, Callbacks
 from parley.guard.checks import invalid
 from parley.guard.clock import Clock, LoopClock
 from parley.guard.conduct import Conduct, Violation
+from parley.guard.declarations import check_declaration
 from parley.guard.drivers import ways_of
 from parley.guard.faults import adopt, reword
 from parley.guard.features import check_extra, fit_request, missing_features
@@ -86,6 +87,7 @@ class GuardedProvider:
         self.name = name or self._provider.name
         if not self.name:
             raise ConfigurationError(f"{type(provider).__name__} has no name; set `name` to a string such as 'my-provider'")
+        check_declaration(self._provider)
         self._clock = clock or LoopClock()
         self._conduct = Conduct(self.name)
         self._surroundings = Surroundings(

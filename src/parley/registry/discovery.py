@@ -11,9 +11,10 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
 
 ENTRY_POINT_GROUP = "parley.providers"
 BUILT_IN = "built in"
+TEST_PREFIX = "test_"
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -65,14 +67,18 @@ def built_in_candidates() -> list[Candidate]:
 
 
 def file_candidates(directories: Iterable[Path]) -> list[Candidate]:
-    """The operator's own provider files. Files that begin with `_` are theirs alone."""
+    """The operator's own provider files."""
     return [
         Candidate(name=name, origin=str(path), load=_file_loader(path), conflict=_name_conflict(path.stem, name))
         for directory in directories
-        for path in sorted(directory.glob("*.py"))
-        if not path.name.startswith("_")
+        for path in provider_files(directory)
         for name in [path.stem.replace("_", "-")]
     ]
+
+
+def provider_files(directory: Path) -> list[Path]:
+    """The files of a folder that are meant to be providers. What begins with `_` is the operator's alone, tests may lie beside."""
+    return [path for path in sorted(directory.glob("*.py")) if not path.name.startswith(("_", TEST_PREFIX)) and path.name != "conftest.py"]
 
 
 def _name_conflict(stem: str, name: str) -> str | None:
@@ -106,13 +112,22 @@ def _file_loader(path: Path) -> Callable[[], ModuleType]:
     return lambda: load_file(path)
 
 
+class _SourceLoader(SourceFileLoader):
+    """Compiles the file each time. Python's cache takes a file for unchanged that was saved again within a second at the same size,
+    and would lie in a folder that is not ours.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load_file(path: Path) -> ModuleType:
     """Import a provider file. The same file, unchanged, is imported once; whatever it raises is raised here."""
     fingerprint = hashlib.sha256(f"{path.resolve()}:{path.stat().st_mtime_ns}".encode()).hexdigest()[:12]
     module_name = f"parley_provider_{path.stem}_{fingerprint}"
     if module_name in sys.modules:
         return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=_SourceLoader(module_name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)

@@ -22,7 +22,7 @@ from parley.guard.guarded import GuardedProvider, guard
 from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration import Configured, configure
 from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
-from parley.registry.definition import Definition, UnusableProviderError, define
+from parley.registry.definition import Definition, UnusableProviderError, define, told
 from parley.registry.description import ProviderDescription, Status, describe_fields, variables
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
@@ -252,6 +252,16 @@ class Registry:
             listed = "\n".join(f"  {problem.path}: {problem.message}" for problem in problems)
             raise ConfigurationError(f"the configuration has {_counted(len(problems))}:\n{listed}", fields=problems)
 
+    def secrets(self) -> list[str]:
+        """Every secret of every provider that is configured: for a scrubber, and for nothing else."""
+        found: dict[str, None] = {}
+        for instance in self._index.instances.values():
+            definition = self._definition(instance)
+            if isinstance(definition, Definition):
+                configured = self._configuration(instance, definition)
+                found |= dict.fromkeys([*(configured.config.secrets() if configured.config else ()), *configured.keys])
+        return list(found)
+
     def literal_secrets(self) -> list[str]:
         """Where in `parley.toml` a secret stands in plain text instead of `env:NAME`."""
         return [
@@ -392,7 +402,7 @@ def _made(instance: Instance, definition: Definition, config: Config) -> Guarded
         raise
     except (Exception, SystemExit) as error:
         # A plugin's constructor may raise anything.
-        raise UnusableProviderError(scrub(f"it cannot be made: {type(error).__name__}: {error}")) from error
+        raise UnusableProviderError(scrub(f"it cannot be made: {told(error, instance.candidate)}")) from error
     if instance.override is not None and instance.override.permits is not None and isinstance(provider, HttpProvider):
         provider.restrict(instance.override.permits)
     try:

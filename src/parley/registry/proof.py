@@ -86,8 +86,9 @@ class Graded(Struct, frozen=True, kw_only=True):
         return self.evidence.grade
 
 
-def read_proof(path: Path = PATH) -> Proof:
-    """The proof in a file. Raises ConfigurationError where there is none, or none that this version reads."""
+def read_proof(path: Path | None = None) -> Proof:
+    """The proof in a file, or this Parley's own. Raises ConfigurationError where there is none, or none that this version reads."""
+    path = path or PATH
     try:
         proof = msgspec.json.decode(path.read_bytes(), type=Proof)
     except OSError as error:

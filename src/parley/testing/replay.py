@@ -208,7 +208,7 @@ class ReplayServer:
         number = self.connections
         self.connections += 1
         try:
-            while (request := await _read_request(reader, number)) is not None:
+            while (request := await read_request(reader, number)) is not None:
                 self.requests.append(request)
                 await self._notify()
                 answer = self._next_answer()
@@ -240,7 +240,11 @@ class ReplayServer:
         return self._answers[index]
 
 
-async def _read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest | None:
+async def read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest | None:
+    """The next request of a connection, whole; None where the client has gone.
+
+    Raises ValueError or LimitOverrunError where it is no HTTP/1.1, IncompleteReadError where it breaks off.
+    """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as ended:

@@ -68,6 +68,18 @@ class _Route(Struct, frozen=True):
     permits: Permits | None
 
 
+class _Exchange(Struct, frozen=True):
+    """What the log says of one request besides its answer. `started` is on the clock of `perf_counter`."""
+
+    method: str
+    url: str
+    started: float
+
+    @property
+    def milliseconds(self) -> float:
+        return (perf_counter() - self.started) * 1000
+
+
 class HttpClient:
     """The connections of one event loop. Get it with `shared`; give it back with `leave`.
 
@@ -115,9 +127,16 @@ class HttpClient:
         ConnectionLostError, ProtocolError. Cancelling it closes the connection at once.
         """
         route = self._route(request.url, settings)
-        head = _head(request, route)
-        started = perf_counter()
+        exchange = _Exchange(request.method, request.url, perf_counter())
         _log_request(request)
+        try:
+            return await self._answered(request, route, exchange, connect_seconds)
+        except ParleyError as error:
+            _log_failure(exchange, error)
+            raise
+
+    async def _answered(self, request: HttpRequest, route: _Route, exchange: _Exchange, connect_seconds: float) -> HttpResponse:
+        head = _head(request, route)
         fresh = False
         while True:
             connection, protocol = await self._connect(route, connect_seconds, fresh=fresh)
@@ -133,7 +152,7 @@ class HttpClient:
                 raise errors.malformed_answer(malformed.message, place=route.place) from malformed
             else:
                 self._used.add(protocol)
-                return HttpResponse(self, connection, message, content, place=route.place, started=started)
+                return HttpResponse(self, connection, message, content, place=route.place, exchange=exchange)
 
     async def _connect(self, route: _Route, seconds: float, *, fresh: bool) -> tuple[Connection, ResponseHandler]:
         timeout = ClientTimeout(connect=seconds)
@@ -184,7 +203,14 @@ class HttpResponse:
     """
 
     def __init__(
-        self, client: HttpClient, connection: Connection, message: RawResponseMessage, content: StreamReader, *, place: str, started: float
+        self,
+        client: HttpClient,
+        connection: Connection,
+        message: RawResponseMessage,
+        content: StreamReader,
+        *,
+        place: str,
+        exchange: _Exchange,
     ) -> None:
         self.status = message.code
         self.headers: dict[str, str] = {}
@@ -195,7 +221,7 @@ class HttpResponse:
         self._client = client
         self._connection: Connection | None = connection
         self._content = content
-        self._started = started
+        self._exchange = exchange
         self._received_bytes = 0
         self._logged_body = bytearray() if _log.debug_enabled and content_is_logged() else None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -275,9 +301,7 @@ class HttpResponse:
             self._linger_timer.cancel()
             self._client.forget(self)
         if connection is not None and _log.debug_enabled:
-            milliseconds = (perf_counter() - self._started) * 1000
-            body = None if self._logged_body is None else self._logged_body.decode("utf-8", "replace")
-            _log.debug("http reply", place=self.place, status=self.status, ms=milliseconds, bytes=self._received_bytes, body=body)
+            _log_reply(self._exchange, self.status, self._received_bytes, self._logged_body)
         return connection
 
 
@@ -382,8 +406,24 @@ def _body_error(broken: Exception, place: str, received_bytes: int) -> ParleyErr
 
 def _log_request(request: HttpRequest) -> None:
     if _log.debug_enabled:
-        parts = urlsplit(request.url)
-        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         body = request.body[:_MAX_LOGGED_BODY_BYTES].decode("utf-8", "replace") if content_is_logged() else None
         headers = ",".join(sorted(name.lower() for name in request.headers))
-        _log.debug("http request", method=request.method, url=shown, headers=headers, bytes=len(request.body), body=body)
+        _log.debug("http request", method=request.method, url=_shown(request.url), headers=headers, bytes=len(request.body), body=body)
+
+
+def _log_reply(exchange: _Exchange, status: int, received_bytes: int, logged_body: bytearray | None) -> None:
+    body = None if logged_body is None else logged_body.decode("utf-8", "replace")
+    url, milliseconds = _shown(exchange.url), exchange.milliseconds
+    _log.debug("http reply", method=exchange.method, url=url, status=status, ms=milliseconds, bytes=received_bytes, body=body)
+
+
+def _log_failure(exchange: _Exchange, error: ParleyError) -> None:
+    if _log.debug_enabled:
+        url, milliseconds = _shown(exchange.url), exchange.milliseconds
+        _log.debug("http failure", method=exchange.method, url=url, ms=milliseconds, error=error)
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

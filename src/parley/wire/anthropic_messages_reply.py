@@ -25,8 +25,8 @@ from parley.contract.messages import TextPart
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
-from parley.wire.errors import plain_words, provider_error
-from parley.wire.json_events import decode_object
+from parley.wire.errors import no_reply, plain_words, provider_error
+from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.structured_output import structured_tool_name
@@ -41,6 +41,13 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
+    # Words that servers which also speak OpenAI's wire let through.
+    "stop": "stop",
+    "length": "length",
+    "max_output_tokens": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "sensitive": "content_filter",
 }
 _TOOL_CALL_FIELDS = frozenset({"type", "id", "name", "input", "cache_control"})
 MAX_OPEN_BLOCKS = 1024
@@ -79,6 +86,7 @@ class MessagesDecoder(ReplyDecoder):
         super().__init__(request, head, wire=wire)
         self._structured_tool = structured_tool_name(request)
         self._calls = ToolCallAssembler()
+        self._calls_before = 0
         self._blocks: dict[int, _Block] = {}
         self._text_may_go_on = False
         self._usage: dict[str, Any] = {}
@@ -98,15 +106,19 @@ class MessagesDecoder(ReplyDecoder):
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         kind = value.get("type")
-        if not isinstance(kind, str):
-            # "message" is also what an event without a name is called, such as a proxy's empty keep-alive.
-            kind = "error" if "error" in value else "" if name == "message" else name
+        if name == "error" or not isinstance(kind, str):
+            kind = "error" if name == "error" else _kind_of(value, name)
         reader = self._readers.get(kind)
         if reader is not None:
             reader(value, events)
 
     def _inside_call(self) -> bool:
         return any(block.kind not in _PLAIN_BLOCKS for block in self._blocks.values())
+
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._stop_reason is not None
 
     def _finish(self, events: list[Event]) -> None:
         if not self._started and self._document is not None:
@@ -116,7 +128,9 @@ class MessagesDecoder(ReplyDecoder):
         self._end_blocks(events)
         reason = self._stop_reason
         finish_reason = _FINISH_REASONS.get(reason or "", "unknown")
-        if finish_reason == "tool_calls" and not len(self._calls):
+        if len(self._calls) > self._calls_before and reason != "pause_turn" and finish_reason in {"stop", "unknown"}:
+            finish_reason = "tool_calls"
+        elif finish_reason == "tool_calls" and not len(self._calls):
             finish_reason = "stop"
         events.append(ResponseFinished(response=ChatResponse(finish_reason=finish_reason, raw_finish_reason=reason)))
 
@@ -131,14 +145,27 @@ class MessagesDecoder(ReplyDecoder):
                 return
             raise StreamTruncatedError("another message began before the first one ended; the provider's connection was cut on its way")
         self._open_message = message_id
+        self._calls_before = len(self._calls)
         self._stop_reason, self._stopped = None, False
-        self._read_message(message, events)
+        self._read_content(message, events)
 
     def _read_message(self, message: dict[str, Any], events: list[Event]) -> None:
+        """A whole message: the document, or what MiniMax closes a stream with, where it repeats all that came
+        (https://github.com/songquanpeng/one-api/issues/2406, read 2026-11-22).
+        """
+        if self._started and self._document is None:
+            self._read_stop(message, events)
+            self._report_usage(message.get("usage"), events, whole=self._stop_reason is not None)
+        else:
+            self._read_content(message, events)
+
+    def _read_content(self, message: dict[str, Any], events: list[Event]) -> None:
         reply_id = text_of(message.get("id")) or None
         self._start(events, reply_id=reply_id, model=text_of(message.get("model")) or None)
         self._calls.seed = self._calls.seed or reply_id or ""
-        for index, block in enumerate(list_of(message.get("content"))):
+        content = message.get("content")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
+        for index, block in enumerate(blocks):
             self._start_block(index, object_of(block), events)
             self._stop_block(index, events)
         self._read_stop(message, events)
@@ -158,7 +185,7 @@ class MessagesDecoder(ReplyDecoder):
 
     def _read_stop(self, carrier: dict[str, Any], events: list[Event]) -> None:
         reason = carrier.get("stop_reason")
-        if isinstance(reason, str):
+        if isinstance(reason, str) and reason:
             self._stop_reason = reason
         if reason == "refusal":
             explanation = text_of(object_of(carrier.get("stop_details")).get("explanation"))
@@ -166,13 +193,17 @@ class MessagesDecoder(ReplyDecoder):
                 events.append(RefusalDelta(explanation))
 
     def _report_usage(self, value: Any, events: list[Event], *, whole: bool) -> None:
-        """Counts are cumulative. The output count of `message_start` is only that of its first token, and therefore not passed on."""
-        self._usage.update((name, count) for name, count in object_of(value).items() if count is not None)
+        """Counts are cumulative. The output count of `message_start` is only that of its first token, and therefore not passed on.
+
+        Servers that learn the input's count late, or never, write 0 at the start, others 0 at the end after the count at the start
+        (SGLang: https://github.com/sgl-project/sglang/pull/20830, read 2026-11-22). No prompt has 0 tokens.
+        """
         usage = self._usage
+        usage.update((name, count) for name, count in object_of(value).items() if count or (count == 0 and name not in usage))
         fresh, read = count_of(usage.get("input_tokens")), count_of(usage.get("cache_read_input_tokens"))
         written = count_of(usage.get("cache_creation_input_tokens"))
         report = UsageReport(
-            prompt_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+            prompt_tokens=None if fresh is None else fresh + (read or 0) + (written or 0) or None,
             completion_tokens=count_of(usage.get("output_tokens")) if whole else None,
             cached_tokens=read,
             cache_write_tokens=written,
@@ -231,7 +262,7 @@ class MessagesDecoder(ReplyDecoder):
         elif kind == "thinking_delta":
             self._add_reasoning(block, text_of(delta.get("thinking")), events)
         elif kind == "input_json_delta":
-            self._add_json(block, count_of(index) or 0, text=text_of(delta.get("partial_json")), events=events)
+            self._add_json(block, count_of(index) or 0, text=_json_of(delta.get("partial_json")), events=events)
         elif block is None:
             return
         elif kind == "signature_delta":
@@ -303,7 +334,7 @@ class MessagesDecoder(ReplyDecoder):
         self._text_may_go_on = block.has_text and not block.citations
 
     def _stop_call(self, index: int, block: _Block, events: list[Event]) -> None:
-        whole = object_of(block.raw.get("input"))
+        whole = _json_of(block.raw.get("input"))
         if whole and not block.json:
             events += self._calls.add(ToolCallFragment(index=index, arguments=whole))
         if not any(other.kind == "tool_use" for other in self._blocks.values()):
@@ -325,11 +356,27 @@ class MessagesDecoder(ReplyDecoder):
             self._stop_block(index, events)
 
 
+def _kind_of(value: dict[str, Any], name: str) -> str:
+    """What an object without a type is. "message" is also what an event without a name is called, such as a proxy's empty keep-alive."""
+    if "error" in value:
+        return "error"
+    if not name and isinstance(value.get("content"), (list, str)):
+        return "message"
+    if not name and first_text(value.get("message"), value.get("detail")):
+        return "error"
+    return "" if name == "message" else name
+
+
+def _json_of(value: Any) -> str:
+    """A tool's input as JSON text, which gateways send as text or as an object; an empty one has none."""
+    return json_text(value) if value and isinstance(value, dict) else text_of(value)
+
+
 def messages_error(head: ResponseHead, value: dict[str, Any]) -> ProviderError:
     """The error that an error object stands for, wherever it stood."""
     details = object_of(value.get("error"))
-    kind = first_text(details.get("type"), value.get("code"))
-    message = first_text(details.get("message"), value.get("error"), value.get("message"), kind) or plain_words(
+    kind = first_text(details.get("type"), value.get("code"), *([] if value.get("type") == "error" else [value.get("type")]))
+    message = first_text(details.get("message"), value.get("error"), value.get("message"), value.get("detail"), kind) or plain_words(
         head, json_text(value).encode()
     )
     error = provider_error(head, message=message, provider_code=kind or None, error_class=_class_of(kind, message))
@@ -346,5 +393,7 @@ def _class_of(kind: str, message: str) -> type[ProviderError] | None:
 
 def decode_messages_error(head: ResponseHead, body: bytes) -> ParleyError:
     """The error that a reply stands for, JSON or not."""
-    value = decode_object(body)
-    return provider_error(head, message=plain_words(head, body)) if value is None else messages_error(head, value)
+    value = decode_json(body)
+    if isinstance(value, list):
+        value = next(iter(list_of(value)), None)
+    return messages_error(head, object_of(value)) if isinstance(value, dict) else no_reply(head, body)

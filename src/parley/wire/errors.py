@@ -15,6 +15,7 @@ from parley.contract.errors import (
     ModelNotFoundError,
     OverloadedError,
     PermissionDeniedError,
+    ProtocolError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
@@ -142,6 +143,11 @@ def provider_error(
         provider=head.provider or None,
         model=head.model or None,
     )
+
+
+def no_reply(head: ResponseHead, body: bytes) -> ProviderError:
+    """The error for a body that is no JSON object: by its status, or that this is not the wire where the status is no error's."""
+    return provider_error(head, message=plain_words(head, body), error_class=ProtocolError if head.status < 400 else None)
 
 
 def classify(status: int, message: str, *, codes: tuple[str, ...] = ()) -> type[ProviderError]:

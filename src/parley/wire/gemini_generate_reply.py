@@ -29,11 +29,11 @@ from parley.contract.messages import FilePart, ImagePart, TextPart
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
-from parley.wire.errors import plain_words, provider_error
+from parley.wire.errors import no_reply, plain_words, provider_error
 from parley.wire.gemini_generate_arguments import StreamedArguments
 from parley.wire.gemini_generate_citations import CitationReader
 from parley.wire.json_events import decode_json
-from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
+from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.structured_output import structured_tool_name
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
@@ -65,6 +65,7 @@ _NUMBERED_REASONS = (
     *("MALFORMED_FUNCTION_CALL", "MODEL_ARMOR"),
 )
 _KNOWN_FIELDS = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
+_FLAT_MESSAGES = ("error", "message", "detail")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
@@ -85,6 +86,8 @@ class GenerateDecoder(ReplyDecoder):
     Signatures stay with the part they came on, and parts that have no common form are kept, so that all of it can be sent back unchanged.
     """
 
+    streams_arrays = True
+
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         super().__init__(request, head, wire=wire)
         self._structured_tool = structured_tool_name(request)
@@ -101,7 +104,7 @@ class GenerateDecoder(ReplyDecoder):
         self._finish_message = ""
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
-        if "error" in value:
+        if value.get("error"):
             raise generate_error(self._head, value)
         if not self._started:
             if _KNOWN_FIELDS.isdisjoint(value):
@@ -120,19 +123,23 @@ class GenerateDecoder(ReplyDecoder):
     def _inside_call(self) -> bool:
         return self._streamed is not None
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._finish_reason is not None
+
     def _finish(self, events: list[Event]) -> None:
         is_document = self._document is not None
-        if not self._started and is_document:
+        if not self._started and (is_document or self._array is not None):
             raise ProtocolError("the provider answered with JSON that is no reply; check that its endpoint is right")
-        is_object = is_document and bytes(self._document or b"")[:1] == b"{"
-        if self._finish_reason is None and not is_object:
+        if self._finish_reason is None and not is_document:
             raise StreamTruncatedError("the reply ended before its finish reason came")
         self._end_reasoning(events)
         self._end_streamed(events)
         self._report_usage(events)
         events += [CitationAdded(citation=citation) for citation in self._citations.citations()]
         reason = self._finish_reason or "unknown"
-        if reason == "stop" and len(self._calls):
+        if reason in {"stop", "unknown"} and len(self._calls):
             reason = "tool_calls"
         if reason == "error" and self._finish_message:
             events.append(WarningRaised(warning=ResponseWarning(code="finish_message", message=self._finish_message)))
@@ -269,7 +276,7 @@ class GenerateDecoder(ReplyDecoder):
         if name:
             self._end_streamed(events)
             if name == self._structured_tool:
-                text = json_text(object_of(call.get("args")))
+                text = _arguments_of(call) or "{}"
                 self._citations.add_text(text)
                 events.append(TextDelta(text))
                 return
@@ -287,7 +294,7 @@ class GenerateDecoder(ReplyDecoder):
             index=index,
             id=call_id,
             name=name,
-            arguments=object_of(call.get("args")) or None,
+            arguments=_arguments_of(call),
             provider_data=self._own(own) if own else None,
         )
         events += self._calls.add(fragment)
@@ -307,13 +314,19 @@ class GenerateDecoder(ReplyDecoder):
         events.append(PartAdded(part=TextPart(text="", provider_data=self._own({"part": part}))))
 
 
+def _arguments_of(call: dict[str, Any]) -> str:
+    """The arguments as JSON text, which gateways also send as text; empty where there are none."""
+    arguments = call.get("args")
+    return json_text(arguments) if arguments and isinstance(arguments, dict) else text_of(arguments)
+
+
 def generate_error(head: ResponseHead, value: dict[str, Any]) -> ProviderError:
     """The error that an error object stands for; inside a 200 its own code is the status."""
     details = object_of(value.get("error"))
     code = count_of(details.get("code"))
     if head.status < 400 and code is not None and 400 <= code < 600:
         head = msgspec.structs.replace(head, status=code)
-    status, message = text_of(details.get("status")), text_of(details.get("message")) or text_of(value.get("error"))
+    status, message = text_of(details.get("status")), first_text(*(details.get("message"), *map(value.get, _FLAT_MESSAGES)))
     notes = [object_of(note) for note in list_of(details.get("details"))]
     reason = next((text_of(note["reason"]) for note in notes if text_of(note.get("reason"))), "")
     error_class: type[ProviderError] | None = None
@@ -343,4 +356,4 @@ def decode_generate_error(head: ResponseHead, body: bytes) -> ParleyError:
     value = decode_json(body)
     if isinstance(value, list):
         value = next(iter(list_of(value)), None)
-    return generate_error(head, object_of(value)) if isinstance(value, dict) else provider_error(head, message=plain_words(head, body))
+    return generate_error(head, object_of(value)) if isinstance(value, dict) else no_reply(head, body)

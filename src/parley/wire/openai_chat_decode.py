@@ -27,10 +27,10 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation
 from parley.contract.usage import UsageReport
 from parley.wire.errors import plain_words, request_id
-from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
-from parley.wire.openai_chat_errors import error_in
+from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
+from parley.wire.openai_chat_errors import error_in, is_error
 from parley.wire.openai_chat_media import AudioAssembler, image_part
-from parley.wire.openai_chat_reasoning import ReasoningDetails
+from parley.wire.openai_chat_reasoning import ReasoningDetails, thought_text
 from parley.wire.openai_chat_usage import finish_reason_of, usage_of
 from parley.wire.rate_limits import rate_limits
 from parley.wire.reply_decoder import ReplyDecoder
@@ -39,8 +39,9 @@ from parley.wire.structured_output import structured_tool_name
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
 
 MAX_CITATIONS = 4096
-_END = b"[DONE]"
-_THOUGHT_CHUNKS = {"thinking": "thinking", "reasoning": "summary"}
+_ENDS = frozenset({b"[DONE]", b'"[DONE]"'})
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+_THOUGHT_CHUNKS = ("thinking", "reasoning")
 
 
 class OpenAIChatDecoder(ReplyDecoder):
@@ -64,12 +65,13 @@ class OpenAIChatDecoder(ReplyDecoder):
         self._id = self._model = ""
         self._finish_reason: str | None = None
         self._extra_content: Any = None
+        self._has_deltas = False
         self._done = False
 
     def _read_event(self, event: SseEvent, events: list[Event]) -> None:
         if self._done:
             return
-        if event.data[:1] != b"{" and event.data.strip() == _END:
+        if event.data[:1] != b"{" and event.data.strip() in _ENDS:
             self._done = True
             self._end(events)  # a server may keep the connection open after it
         else:
@@ -80,7 +82,7 @@ class OpenAIChatDecoder(ReplyDecoder):
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         choices = value.get("choices")
-        if value.get("error") or name == "error" or value.get("object") == "error" or (not choices and _is_error(value)):
+        if value.get("error") or name == "error" or value.get("object") == "error" or (not choices and is_error(value)):
             raise error_in(self._head, value)
         if not (self._id and self._model):
             self._name(value, events)
@@ -132,13 +134,13 @@ class OpenAIChatDecoder(ReplyDecoder):
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         if choice.get("error"):
             raise error_in(self._head, choice)
-        # Writer streams under `message`; Perplexity sends both, where a stream's `message` repeats all text so far.
-        first, second = ("message", "delta") if self._document is not None else ("delta", "message")
-        delta: Any = choice.get(first)
-        if delta.__class__ is not dict:
-            delta = object_of(choice.get(second))
-        if delta:
+        delta: Any = choice.get("delta")
+        if delta.__class__ is dict and self._document is None:
+            known = len(events)
             self._read_delta(delta, events)
+            self._has_deltas = self._has_deltas or len(events) > known or "tool_calls" in delta
+        elif not self._has_deltas:
+            self._read_delta(_whole_delta(choice), events)
         finish_reason = choice.get("finish_reason") or choice.get("native_finish_reason")
         if isinstance(finish_reason, str) and finish_reason:
             self._finish_reason = finish_reason
@@ -160,7 +162,7 @@ class OpenAIChatDecoder(ReplyDecoder):
             events.append(RefusalDelta(refusal))
         calls = delta.get("tool_calls")
         if calls:
-            for call in list_of(calls):
+            for call in list_of(calls) or [calls]:
                 self._read_call(object_of(call), events)
         elif delta.get("function_call"):
             self._read_call({"index": 0, "function": delta["function_call"]}, events)
@@ -175,18 +177,23 @@ class OpenAIChatDecoder(ReplyDecoder):
         if delta.get("annotations"):
             for annotation in list_of(delta["annotations"]):
                 self._read_annotation(object_of(annotation), events)
+        if delta.get("citations"):
+            self._read_sources(delta, events)
+        if delta.get("context"):
+            # Azure's answers from the caller's own data.
+            self._read_sources(object_of(delta["context"]), events)
         if delta.get("extra_content"):
             self._extra_content = delta["extra_content"]
 
     def _read_reasoning(self, delta: dict[str, Any], events: list[Event]) -> None:
-        """`reasoning_content` (DeepSeek and its kin), `reasoning` (OpenRouter, Groq, Ollama), both alike (vLLM), or only within
-        `reasoning_details` (Snowflake).
+        """`reasoning_content` (DeepSeek and its kin), `reasoning` (OpenRouter, Groq, Ollama), both alike (vLLM), `reasoning_text`
+        (GitHub), `thinking`, or only within `reasoning_details` (Snowflake).
         """
         details = delta.get("reasoning_details")
         readable = self._details.add(list_of(details)) if details else ""
-        for field in ("reasoning_content", "reasoning"):
-            text = delta.get(field)
-            if isinstance(text, str) and text:
+        for field in _REASONING_FIELDS:
+            text = thought_text(delta[field]) if field in delta else ""
+            if text:
                 self._add_reasoning(text, field, events)
                 return
         if readable:
@@ -198,25 +205,27 @@ class OpenAIChatDecoder(ReplyDecoder):
         elif isinstance(content, list):
             for chunk in list_of(content):
                 self._read_chunk(chunk, events)
+        elif text_of(object_of(content).get("type")) == "text":
+            self._read_chunk(content, events)
         else:
             # Cloudflare gives structured output as the object itself.
             self._add_text(json_text(content), events)
 
     def _read_chunk(self, chunk: Any, events: list[Event]) -> None:
-        """Typed chunks: text, thinking (Mistral: a list of text chunks), reasoning (Databricks: its summary), an image, and references,
-        which stand for no text.
+        """Typed chunks: text, thinking (Mistral: a list of text chunks), reasoning (Databricks: its summary), a refusal, an image, and
+        references, which stand for no text.
         """
         if isinstance(chunk, str):
             self._add_text(chunk, events)
             return
         typed = object_of(chunk)
-        kind = typed.get("type")
-        if isinstance(kind, str) and kind in _THOUGHT_CHUNKS:
-            thought = typed.get(_THOUGHT_CHUNKS[kind])
-            texts = [thought] if isinstance(thought, str) else [object_of(inner).get("text") for inner in list_of(thought)]
-            for text in texts:
-                if isinstance(text, str) and text:
-                    self._add_reasoning(text, kind, events)
+        kind = text_of(typed.get("type"))
+        if kind.startswith(_THOUGHT_CHUNKS):
+            text = thought_text(typed)
+            if text:
+                self._add_reasoning(text, kind, events)
+        elif kind == "refusal":
+            events.append(RefusalDelta(text_of(typed.get("refusal"))))
         elif kind == "image_url":
             self._add_image(typed, events)
         elif text_of(typed.get("text")):
@@ -224,11 +233,12 @@ class OpenAIChatDecoder(ReplyDecoder):
 
     def _read_call(self, call: dict[str, Any], events: list[Event]) -> None:
         custom = call.get("custom")
-        function = object_of(custom) if custom else object_of(call.get("function"))
+        # Some hosts of open models leave out the level between.
+        function = object_of(custom) or object_of(call.get("function")) or call
         name = text_of(function.get("name"))
         given = function.get("input") if custom else function.get("arguments")
         arguments = text_of(given) or (json_text(given) if isinstance(given, dict) else "")
-        index = None if self._document is not None else count_of(call.get("index"))
+        index = None if self._document is not None else _index_of(call.get("index"))
         if self._is_answer(name, index):
             self._answered = True
             self._answer_index = index
@@ -249,6 +259,7 @@ class OpenAIChatDecoder(ReplyDecoder):
                 arguments=arguments,
                 provider_data=self._own(own) if own else None,
                 whole=self._document is not None,
+                splits_names=self._document is None,
             )
         )
 
@@ -289,12 +300,14 @@ class OpenAIChatDecoder(ReplyDecoder):
             self._cite(source, source.get("content"), span=(start, end), events=events)
 
     def _read_sources(self, value: dict[str, Any], events: list[Event]) -> None:
-        """Perplexity's lists, which each chunk repeats: `citations` are URLs in the order of the text's [1], `search_results` know more."""
+        """Perplexity's lists, which each chunk repeats: `citations` are URLs in the order of the text's [1] (elsewhere objects),
+        `search_results` know more.
+        """
         results = [object_of(result) for result in list_of(value.get("search_results"))]
         known = {text_of(result.get("url")): result for result in results}
-        cited = [url for url in list_of(value.get("citations")) if isinstance(url, str)]
-        for source in [known.get(url, {"url": url}) for url in cited] + results:
-            self._cite(source, source.get("snippet"), span=(None, None), events=events)
+        cited = list_of(value.get("citations"))
+        for source in [known.get(url, {"url": url}) if isinstance(url, str) else object_of(url) for url in cited] + results:
+            self._cite(source, first_text(source.get("snippet"), source.get("content")), span=(None, None), events=events)
 
     def _cite(self, source: dict[str, Any], text: Any, *, span: tuple[int | None, int | None], events: list[Event]) -> None:
         url = text_of(source.get("url")) or None
@@ -312,6 +325,11 @@ class OpenAIChatDecoder(ReplyDecoder):
             self._usage = usage
             events.append(UsageReported(usage=usage))
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._finish_reason is not None
+
     def _finish(self, events: list[Event]) -> None:
         if self._document is not None and not self._started:
             raise self._no_reply()
@@ -327,7 +345,7 @@ class OpenAIChatDecoder(ReplyDecoder):
         audio = self._audio.part(self._own)
         if audio is not None:
             events.append(PartAdded(part=audio))
-        reason = finish_reason_of(self._finish_reason, called_tools=len(self._calls) > 0, only_answer_tool=self._answered)
+        reason = finish_reason_of(self._finish_reason, called_tools=len(self._calls) > 0)
         events.append(ResponseFinished(response=ChatResponse(finish_reason=reason, raw_finish_reason=self._finish_reason)))
 
     def _no_reply(self) -> ProtocolError:
@@ -335,8 +353,13 @@ class OpenAIChatDecoder(ReplyDecoder):
         return ProtocolError(f"{who} answered with JSON that holds no choices; check that its endpoint is right")
 
 
-def _is_error(value: dict[str, Any]) -> bool:
-    """An error without `error`, where nothing of a reply is there: FastAPI's `detail`, Cloudflare's `errors`, a bare message."""
-    if "usage" in value or "id" in value:
-        return False
-    return bool(value.get("detail") or value.get("errors") or value.get("message"))
+def _whole_delta(choice: dict[str, Any]) -> dict[str, Any]:
+    """Of a document, its message; of a stream, what Writer sends under `message`. Perplexity sends both, and MiniMax closes a stream of
+    deltas with a message (https://github.com/GCWing/OpenBitFun/pull/792, read 2026-11-22): there it repeats all that came. Servers that
+    grew out of text completions write `text`.
+    """
+    return object_of(choice.get("message")) or object_of(choice.get("delta")) or {"content": choice.get("text")}
+
+
+def _index_of(value: Any) -> int | None:
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else count_of(value)

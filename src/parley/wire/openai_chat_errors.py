@@ -8,14 +8,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from parley.contract.errors import ParleyError, ProtocolError
+from parley.contract.errors import ParleyError
 from parley.contract.http import ResponseHead
-from parley.wire.errors import classify, plain_words, provider_error
+from parley.wire.errors import classify, no_reply, provider_error
 from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import first_text, json_text, list_of, object_of
 
-_ERROR_KEYS = ("error", "errors", "detail", "message", "msg", "error_msg", "error_message")
+_ERROR_KEYS = ("error", "errors", "detail", "message", "msg", "error_msg", "error_message", "status_msg")
+_ERROR_ONLY_KEYS = ("detail", "errors", "error_msg", "error_message")
 _CODE_KEYS = ("code", "type", "status", "error_type", "status_code", "statusCode", "error_code")
+
+
+def is_error(value: dict[str, Any]) -> bool:
+    """Whether an object without `error` and without choices is an error all the same: FastAPI's `detail`, Cloudflare's `errors`, a bare
+    message, MiniMax's `base_resp`.
+    """
+    if value.get("type") == "error" or _failed(value):
+        return True
+    if "usage" in value:
+        return False
+    return any(value.get(key) for key in _ERROR_ONLY_KEYS) or ("id" not in value and bool(value.get("message") or value.get("msg")))
+
+
+def _failed(document: dict[str, Any]) -> dict[str, Any]:
+    """MiniMax's own word on a request, where it is not "0: success" (https://platform.minimax.io/docs/api-reference/errorcode)."""
+    answer = object_of(document.get("base_resp"))
+    return answer if answer.get("status_code") else {}
 
 
 def decode_error_body(head: ResponseHead, body: bytes) -> ParleyError:
@@ -24,10 +42,7 @@ def decode_error_body(head: ResponseHead, body: bytes) -> ParleyError:
     if isinstance(value, list):
         value = next(iter(list_of(value)), None)
     document = object_of(value)
-    if not document:
-        message = plain_words(head, body)
-        return provider_error(head, message=message, error_class=ProtocolError if head.status < 400 else None)
-    return error_in(head, document)
+    return error_in(head, document) if document else no_reply(head, body)
 
 
 def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:
@@ -64,7 +79,8 @@ def _innermost(document: dict[str, Any]) -> dict[str, Any]:
         # Some proxies put the vendor's JSON into a string.
         told = decode_object(error.encode("utf-8", "replace"))
         return {"message": error} if told is None else _within(told)
-    return _within(object_of(error)) or object_of(next(iter(list_of(document.get("errors"))), None)) or document
+    listed = object_of(next(iter(list_of(document.get("errors"))), None))
+    return _within(object_of(error)) or listed or _failed(document) or document
 
 
 def _within(error: dict[str, Any]) -> dict[str, Any]:

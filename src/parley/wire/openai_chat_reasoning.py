@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from parley.wire.json_values import object_of, text_of
+from parley.wire.json_values import list_of, object_of, text_of
 
 _GROWING = ("text", "summary", "data")
+_READABLE = ("thinking", "summary", "reasoning", "reasoning_content", "text", "content")
+
+
+def thought_text(value: Any, *, depth: int = 3) -> str:
+    """The readable thought in a value: text, an object that holds some, or a list of either, at most `depth` levels deep."""
+    if isinstance(value, str):
+        return value
+    if depth == 0:
+        return ""
+    if isinstance(value, dict):
+        texts = (thought_text(object_of(value).get(name), depth=depth - 1) for name in _READABLE)
+        return next(filter(None, texts), "")
+    return "".join(thought_text(item, depth=depth - 1) for item in list_of(value))
 
 
 class ReasoningDetails:

@@ -15,17 +15,23 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "end_turn": "stop",
     "eos": "stop",
+    "eos_token": "stop",
     "stop_sequence": "stop",
+    "stop_token": "stop",
     "complete": "stop",
     "completed": "stop",
     "length": "length",
     "max_tokens": "length",
     "max_output_tokens": "length",
+    "max_new_tokens": "length",
     "model_length": "length",
+    "context_length_exceeded": "length",
     "model_context_window_exceeded": "length",
     "tool_calls": "tool_calls",
     "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
     "function_call": "tool_calls",
+    "function_calls": "tool_calls",
     "content_filter": "content_filter",
     "content_filtered": "content_filter",
     "refusal": "content_filter",
@@ -36,33 +42,43 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "prohibited_content": "content_filter",
     "spii": "content_filter",
     "image_safety": "content_filter",
+    "model_armor": "content_filter",
+    "guardrail_intervened": "content_filter",
     "malformed_function_call": "error",
     "function_call_filter": "error",
+    "unexpected_tool_call": "error",
     "insufficient_system_resource": "interrupted",
+    "abort": "interrupted",
+    "aborted": "interrupted",
+    "cancelled": "interrupted",
+    "time_limit": "interrupted",
+    "timeout": "interrupted",
     "error": "error",
     "network_error": "error",
 }
 
 
-def finish_reason_of(raw: str | None, *, called_tools: bool, only_answer_tool: bool) -> FinishReason:
-    """The contract's word. Several vendors say "stop" (or nothing) after tool calls; `only_answer_tool` means that the one call was
-    structured output in disguise.
+def finish_reason_of(raw: str | None, *, called_tools: bool) -> FinishReason:
+    """The contract's word. Several vendors say "stop" (or nothing) after tool calls, and "tool_calls" where the caller has none to answer:
+    the call was structured output in disguise, or the vendor ran its own tool.
     """
     # Google's compatible API appends its own word: "content_filter: RECITATION".
     reason = _FINISH_REASONS.get((raw or "").partition(":")[0].lower(), "unknown")
     if called_tools:
         return "tool_calls" if reason in {"stop", "unknown"} else reason
-    return "stop" if only_answer_tool and reason == "tool_calls" else reason
+    return "stop" if reason == "tool_calls" else reason
 
 
 def usage_of(raw: dict[str, Any]) -> UsageReport | None:
-    """The counts in one usage object, None where it has none.
+    """The counts in one usage object, None where it has none: no prompt has 0 tokens, so that all counts 0 are a place kept free (MiniMax).
+    Servers that also speak newer APIs call the counts `input_tokens` and `output_tokens`.
 
     The total tells what the parts leave out: xAI counts reasoning apart from the completion, Google's compatible API hides its thoughts
     in the total alone, Mistral counts audio apart from the prompt, and gateways to Anthropic may count its cache apart.
     """
-    details = object_of(raw.get("prompt_tokens_details"))
-    reasoning = _first_count(object_of(raw.get("completion_tokens_details")).get("reasoning_tokens"), raw.get("reasoning_tokens"))
+    details = object_of(raw.get("prompt_tokens_details") or raw.get("input_tokens_details"))
+    written_details = object_of(raw.get("completion_tokens_details") or raw.get("output_tokens_details"))
+    reasoning = _first_count(written_details.get("reasoning_tokens"), raw.get("reasoning_tokens"))
     cached = _first_count(
         details.get("cached_tokens"),
         raw.get("prompt_cache_hit_tokens"),
@@ -71,15 +87,18 @@ def usage_of(raw: dict[str, Any]) -> UsageReport | None:
         raw.get("num_cached_tokens"),
     )
     written = _first_count(details.get("cache_write_tokens"), raw.get("cache_creation_input_tokens"))
-    prompt, completion = count_of(raw.get("prompt_tokens")), count_of(raw.get("completion_tokens"))
+    prompt = _first_count(raw.get("prompt_tokens"), raw.get("input_tokens"))
+    completion = _first_count(raw.get("completion_tokens"), raw.get("output_tokens"))
     total = count_of(raw.get("total_tokens"))
+    if not (prompt or completion or total):
+        return None
     if prompt is not None and completion is not None and total is not None and total > prompt + completion:
         missing = total - prompt - completion
         if missing in {count_of(details.get("audio_tokens")), (cached or 0) + (written or 0)} and missing != reasoning:
             prompt += missing
         else:
             completion += missing
-    report = UsageReport(
+    return UsageReport(
         prompt_tokens=prompt,
         completion_tokens=completion,
         total_tokens=total,
@@ -87,7 +106,6 @@ def usage_of(raw: dict[str, Any]) -> UsageReport | None:
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
     )
-    return report if report != UsageReport() else None
 
 
 def _first_count(*values: Any) -> int | None:

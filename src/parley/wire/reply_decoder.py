@@ -4,6 +4,7 @@ Knows no vendor's fields: a wire says what an object means and what makes a repl
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -13,6 +14,7 @@ from parley.contract.http import ResponseHead
 from parley.contract.messages import ProviderData
 from parley.contract.request import ChatRequest
 from parley.wire.errors import plain_words, provider_error, request_id
+from parley.wire.json_array import JsonArrayParser
 from parley.wire.json_events import JsonEvents, decode_json, is_cut
 from parley.wire.json_values import list_of, object_of
 from parley.wire.rate_limits import rate_limits
@@ -20,7 +22,10 @@ from parley.wire.sse import SseEvent, SseParser
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NO_OBJECTS = frozenset({b"", b"[DONE]"})
+_NO_OBJECTS = frozenset({b"", b"[DONE]", b'"[DONE]"'})
+_CUT = "the provider's reply ended in the middle of its JSON"
+_BETWEEN_OBJECTS = re.compile(rb"\}\r?\n\{")
+_BETWEEN_BYTES = 3
 
 
 class ReplyDecoder(ABC):
@@ -31,6 +36,9 @@ class ReplyDecoder(ABC):
     that any split of the bytes delivers the same events before it.
     """
 
+    streams_arrays = False
+    """Whether a JSON array is a stream on this wire, read object by object."""
+
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         self._head = head
         self._wire = wire
@@ -38,6 +46,7 @@ class ReplyDecoder(ABC):
         self._json = JsonEvents()
         self._parser: SseParser | None = None
         self._document: bytearray | None = None
+        self._array: JsonArrayParser | None = None
         self._beginning = b""
         self._started = False
         self._ended = False
@@ -88,11 +97,17 @@ class ReplyDecoder(ABC):
         if self._parser is not None:
             for event in self._parser.feed(data):
                 self._read_event(event, events)
+        elif self._array is not None:
+            for item in self._array.feed(data):
+                self._read_event(SseEvent("", item), events)
         elif self._document is not None:
+            known = len(self._document)
             self._document += data
             if len(self._document) > MAX_DOCUMENT_BYTES:
                 self._document.clear()
                 raise ProtocolError(f"the provider sent a reply of more than {MAX_DOCUMENT_BYTES} bytes")
+            if _BETWEEN_OBJECTS.search(self._document, max(0, known - _BETWEEN_BYTES)):
+                self._take_lines(events)
         else:
             self._choose(self._beginning + data, events)
 
@@ -102,11 +117,19 @@ class ReplyDecoder(ABC):
             self._beginning = beginning
             return
         beginning = beginning.removeprefix(_BYTE_ORDER_MARK)
-        if beginning[:1] in {b"{", b"[", b"<"}:
+        if beginning[:1] == b"[" and self.streams_arrays:
+            self._array = JsonArrayParser()
+        elif beginning[:1] in {b"{", b"[", b"<"}:
             self._document = bytearray()
         else:
             self._parser = SseParser()
         self._take(beginning, events)
+
+    def _take_lines(self, events: list[Event]) -> None:
+        """No document after all but JSON lines: a stream of bare objects, which the event parser takes one by one."""
+        body, self._document = bytes(self._document or b""), None
+        self._parser = SseParser()
+        self._take(body, events)
 
     def _take_rest(self, events: list[Event]) -> None:
         """An event that the end of the stream cut in half is no invalid event: the reply was cut, unless it had ended before."""
@@ -114,6 +137,9 @@ class ReplyDecoder(ABC):
             for event in self._parser.close():
                 if event.event == "error" or not is_cut(event.data):
                     self._read_event(event, events)
+        elif self._array is not None:
+            if not self._array.ended:
+                raise StreamTruncatedError(_CUT)
         elif self._document is not None:
             self._read_document(bytes(self._document), events)
 
@@ -121,8 +147,13 @@ class ReplyDecoder(ABC):
         data = event.data
         if data[:1] != b"{" and data.strip() in _NO_OBJECTS:
             return
-        if event.event == "error" and not data.startswith(b"{"):
-            raise provider_error(self._head, message=data[:1000].decode("utf-8", "replace"))
+        if event.event == "error" and not data.lstrip().startswith(b"{"):
+            words = decode_json(data)
+            raise provider_error(self._head, message=words[:1000] if isinstance(words, str) else data[:1000].decode("utf-8", "replace"))
+        if data.startswith(b"data:"):
+            # A proxy took the events that it passed on for mere text.
+            self._read_event(SseEvent(event.event, data.removeprefix(b"data:").strip()), events)
+            return
         value = self._json.decode(data, strict=self._strict or self._inside_call())
         if isinstance(value, WarningRaised):
             events.append(value)
@@ -133,7 +164,7 @@ class ReplyDecoder(ABC):
         value = decode_json(body)
         if value is None:
             if is_cut(body):
-                raise StreamTruncatedError("the provider's reply ended in the middle of its JSON")
+                raise StreamTruncatedError(_CUT)
             raise ProtocolError(plain_words(self._head, body))
         for item in list_of(value) if isinstance(value, list) else [value]:
             self._read(object_of(item), "", events)

@@ -1,4 +1,4 @@
-"""Server-sent events as the WHATWG standard reads them, from bytes in any pieces. Knows nothing of JSON or of what an event means.
+"""Server-sent events as the WHATWG standard reads them, from bytes in any pieces. Knows nothing of what an event means.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from parley.contract.errors import ProtocolError
+from parley.wire.json_events import decode_json
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_IGNORED_BYTES = 2048
@@ -23,8 +24,9 @@ class SseEvent(Struct, frozen=True):
 
 
 class SseParser:
-    """Feed it bytes, take events. Two departures from the standard, both seen at vendors: an `error:` line and a bare line of JSON are
-    events of their own instead of being ignored, and an event that the end of the stream cuts off before its blank line still counts.
+    """Feed it bytes, take events. Three departures from the standard: an `error:` line and a bare line of JSON are events of their own
+    instead of being ignored, an event that the end of the stream cuts off before its blank line still counts (both seen at vendors), and
+    a `data:` line that is a whole JSON object is an event even where a proxy dropped the blank line after it.
     `ignored` holds the beginning of what is no event stream at all, so that a caller can say what came instead.
     """
 
@@ -48,7 +50,7 @@ class SseParser:
                 if self._data or self._event:
                     self._dispatch(events)
             elif line.startswith(b"data: "):
-                self._add_data(line, 6)
+                self._add_data(line, 6, events)
             else:
                 self._read_line(line, events)
         if self._tail:
@@ -90,7 +92,7 @@ class SseParser:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._add_data(line, len(line) - len(value))
+            self._add_data(line, len(line) - len(value), events)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
         elif name == b"error":
@@ -102,7 +104,9 @@ class SseParser:
         elif name not in _KNOWN_FIELDS and len(self.ignored) < MAX_IGNORED_BYTES:
             self.ignored += line[:MAX_IGNORED_BYTES] + b"\n"
 
-    def _add_data(self, line: bytes, start: int) -> None:
+    def _add_data(self, line: bytes, start: int, events: list[SseEvent]) -> None:
+        if len(self._data) == 1 and self._data[0].startswith(b"{") and decode_json(self._data[0]) is not None:
+            self._dispatch(events)
         self._event_bytes += len(line)
         if self._event_bytes > self._max_event_bytes:
             self._check_size(0)

@@ -19,7 +19,8 @@ MAX_TOOL_CALLS = 1024
 class ToolCallFragment(Struct, frozen=True, kw_only=True):
     """One piece of a call. `index` is the wire's own number, None where it gives none; `arguments` text, a whole object, or None.
 
-    `whole` says that this wire never splits a call, so that each fragment without an index is a call by itself.
+    `whole` says that this wire never splits a call, so that each fragment without an index is a call by itself; `splits_names` that
+    a name may come in pieces too, so that a call is not started before its name is known to be over.
     """
 
     index: int | None = None
@@ -28,6 +29,7 @@ class ToolCallFragment(Struct, frozen=True, kw_only=True):
     arguments: str | dict[str, Any] | None = None
     provider_data: ProviderData | None = None
     whole: bool = False
+    splits_names: bool = False
 
 
 class _Call:
@@ -71,16 +73,18 @@ class ToolCallAssembler:
         """The events of one more fragment. Raises ProtocolError for too many calls."""
         call = self._call_of(fragment)
         call.vendor_id = call.vendor_id or fragment.id
-        call.name = call.name or fragment.name
+        call.name = call.name if call.started else _grown(call.name, fragment.name)
         call.provider_data = fragment.provider_data or call.provider_data
         arguments = fragment.arguments
         if isinstance(arguments, dict):
             arguments = json_text(arguments)
         if arguments:
             call.waiting.append(arguments)
-        if not call.name:
+        if not call.name or (fragment.splits_names and not call.waiting and call is self._calls[-1]):
             return []
-        return self._deliver(call)
+        # Calls whose names were still open begin before the ones after them.
+        earlier = [known for known in self._calls[self._ended : call.position] if known.name and not known.started]
+        return [event for ready in (*earlier, call) for event in self._deliver(ready)]
 
     def close(self) -> list[Event]:
         """Ends every call that is still open, in order. Raises ProtocolError for a call that never got a name."""
@@ -88,6 +92,7 @@ class ToolCallAssembler:
         for call in self._calls[self._ended :]:
             if not call.name:
                 raise ProtocolError("the provider sent a tool call without a name")
+            events += self._deliver(call)
             arguments = "".join(call.arguments)
             whole = ToolCall(
                 id=call.id, name=call.name, arguments=arguments if arguments.strip() else "{}", provider_data=call.provider_data
@@ -144,13 +149,23 @@ class ToolCallAssembler:
 
 def _begins_another(known: _Call, fragment: ToolCallFragment) -> bool:
     """Vendors repeat an index (Gemini's compatible API numbers every call 0), repeat ids and names in each fragment, or make a new id
-    for each fragment of the same call (older vLLM). A name beside another id, or after arguments that are whole, is another call.
+    for each fragment of the same call (older vLLM). A name beside another id, or after arguments that are whole, is another call;
+    under the index of a call that has no arguments yet it is more of that call's name.
     """
     if not fragment.name:
         return False
     if fragment.id and known.vendor_id:
         return fragment.id != known.vendor_id
+    if fragment.splits_names and fragment.index is not None and not fragment.id and not known.started:
+        return False
     return bool(known.name) and (fragment.name != known.name or (bool(fragment.arguments) and _is_whole(known)))
+
+
+def _grown(name: str, piece: str) -> str:
+    """The name with one more piece. Most vendors repeat the name whole, some send all of it so far, and gateways to Gemini split it
+    (https://github.com/continuedev/continue/pull/5849, read 2026-11-22).
+    """
+    return piece if piece.startswith(name) else name + piece
 
 
 def _is_whole(call: _Call) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,8 @@ class Acme:
     ("text", "words"),
     [
         ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("from parley.provider import NotYetInvented", "is it written for a later Parley than"),
+        ("import parley.not_yet", "is it written for a later Parley than"),
         ("raise SystemExit(1)", "SystemExit"),
         ("def broken(:", "SyntaxError"),
         ("raise KeyError('sk-hunter2hunter2')", "KeyError"),
@@ -140,3 +143,17 @@ def test_a_file_of_nul_bytes_is_told(tmp_path: Path) -> None:
 def test_a_class_without_a_name_goes_by_that_of_its_file(defined: Write) -> None:
     definition = defined("class Acme:\n    def generate_response(self, messages):\n        return 'x'\n")
     assert definition.create(PlainConfig(), {}).name == "acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("from parley.provider import Config\n\nwhatever()\n", "(acme.py, line 3)"),
+        ("def helper():\n    return 1 / 0\n\n\nprovider = helper()\n", "(acme.py, line 2)"),
+        ("from parley.provider import Config, Dialect\n\nprovider = Dialect(name='acme', config=Config, wire=None)\n", "(acme.py, line 3)"),
+        ("import os\nprovider = (\n", "(acme.py, line 2)"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_told_with_its_line(defined: Write, text: str, place: str) -> None:
+    with pytest.raises(UnusableProviderError, match=re.escape(place)):
+        defined(text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def test_built_in_providers_are_listed_by_file_name_without_importing_them() -> 
 
 
 def test_files_become_providers_by_their_names(tmp_path: Path) -> None:
-    for name in ("acme_two.py", "_shared.py", "notes.txt", "__init__.py"):
+    for name in ("acme_two.py", "_shared.py", "notes.txt", "__init__.py", "test_acme_two.py", "conftest.py"):
         (tmp_path / name).write_text("raise RuntimeError('imported')", encoding="utf-8")
     [acme] = file_candidates([tmp_path])
     assert (acme.name, acme.origin, acme.conflict) == ("acme-two", str(tmp_path / "acme_two.py"), None)
@@ -81,3 +82,13 @@ def test_a_file_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         load_file(path)
     assert not [name for name in sys.modules if name.startswith("parley_provider_acme_") and str(path) in str(sys.modules[name])]
+
+
+def test_a_file_saved_twice_within_a_second_is_what_was_saved_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "acme.py"
+    for index, value in enumerate(("one", "two")):
+        file.write_text(f"value = {value!r}", encoding="utf-8")
+        os.utime(file, ns=(1_000_000_000, 1_000_000_000 + index))
+        assert load_file(file).value == value
+    assert list(tmp_path.iterdir()) == [file]

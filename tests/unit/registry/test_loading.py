@@ -528,7 +528,7 @@ def test_a_plugin_that_cannot_be_made_is_never_ready_nor_the_default(registry: R
     made = registry(plugins={"broken.py": broken, "neither.py": neither}, OPENAI_API_KEY="k")
     described = made.describe("broken")
     assert (described.status, Path(described.origin).name) == ("quarantined", "broken.py")
-    assert described.reason == "it cannot be made: OSError: no disk"
+    assert described.reason == "it cannot be made: OSError: no disk (broken.py, line 3)"
     assert made.describe("neither").status == "quarantined"
     assert made.default == "openai"
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from parley import telemetry
 from parley.contract.errors import AuthenticationError, ContentFilterError, InvalidRequestError
 from parley.contract.events import ResponseFinished, TextDelta
 from parley.registry.loading import Registry
@@ -109,6 +110,15 @@ class TestListing:
         assert shown["available"] == ["echo"]
         assert shown["default"] == "echo"
         assert shown["providers"] == [{"name": "echo", "label": "Echo", "description": "says what it is told"}]
+
+    async def test_everybody_is_told_where_what_is_said_is_logged(self, providers: Providers, user: Principal) -> None:
+        assert not providers.listing().content_logged
+        telemetry.configure(content=True)
+        try:
+            assert providers.listing().content_logged
+            assert providers.listing(user).content_logged
+        finally:
+            telemetry.configure(content=False)
 
     async def test_where_nothing_is_set_up_the_demo_answers(self, providers: Providers) -> None:
         listing = providers.listing()
@@ -327,3 +337,16 @@ async def test_a_name_that_means_another_address_by_the_time_of_the_call_is_sent
         status = await providers.test("openai")
         assert "must not call" in str(status.error)
         assert server.requests == []
+
+
+async def test_reloaded_sources_count_with_what_administrators_set_over_them(make: Make, admin: Principal, tmp_path: Path) -> None:
+    providers = await make(ECHO_API_KEY="k")
+    await providers.configure("echo", ProviderChanges(model="echo-2"), principal=admin)
+    providers.health.record_fault("echo", "it was broken")
+    before = providers.client
+    file = tmp_path / "parley_providers" / "echo.py"
+    file.write_text(ECHO.replace('label = "Echo"', 'label = "Louder"'), encoding="utf-8")
+    await providers.reload(Registry.from_environment(environ={"ECHO_API_KEY": "k"}, directory=tmp_path))
+    [view] = [view for view in providers.listing(admin).providers if view.name == "echo"]
+    assert (view.label, view.model, view.status) == ("Louder", "echo-2", "ready")
+    assert providers.client is not before

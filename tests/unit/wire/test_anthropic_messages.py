@@ -384,6 +384,65 @@ def test_unfinished_output_count_is_not_passed_on(decode: Any, fold: Any) -> Non
     assert (fold(events).usage.prompt_tokens, fold(events).usage.completion_tokens) == (3, None)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "prompt"),
+    [({"input_tokens": 0}, {"input_tokens": 11}, 11), ({"input_tokens": 11}, {"input_tokens": 0}, 11), ({"input_tokens": 0}, {}, None)],
+)
+def test_an_input_count_of_zero_is_none(start: dict[str, int], end: dict[str, int], prompt: int | None, decode: Any, fold: Any) -> None:
+    beginning = {"type": "message_start", "message": {"id": "m", "content": [], "usage": {**start, "output_tokens": 0}}}
+    ending = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {**end, "output_tokens": 5}}
+    usage = fold(decode(CODEC, HEAD, [stream(beginning, ending)])[0]).usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == (prompt, 5)
+
+
+def test_a_message_that_closes_a_stream_repeats_nothing(decode: Any, fold: Any) -> None:
+    again = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hello"}], "usage": {"output_tokens": 8}}
+    events, error = decode(CODEC, HEAD, [stream(START, *block(0, {"type": "text", "text": "Hello"}), *END, again)])
+    assert (error, fold(events).reply.text, fold(events).usage.completion_tokens) == (None, "Hello", 8)
+    alone = {**again, "stop_reason": "end_turn"}
+    assert fold(decode(CODEC, HEAD, [stream(alone)])[0]).reply.text == "Hello"
+
+
+@pytest.mark.parametrize("content", ["Hello", [{"type": "text", "text": "Hello"}]])
+def test_a_document_needs_no_type(content: Any, decode: Any, fold: Any) -> None:
+    body = {"id": "m", "role": "assistant", "content": content, "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 2}}
+    folded = fold(decode(CODEC, HEAD, [json.dumps(body).encode()])[0])
+    assert (folded.reply.text, folded.finished.finish_reason) == ("Hello", "stop")
+
+
+@pytest.mark.parametrize("deltas", [[], [""], ['{"a"', ":1}"], [{"a": 1}]])
+def test_a_tools_input_comes_in_every_shape(deltas: list[Any], decode: Any, fold: Any) -> None:
+    fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in deltas]
+    inputs: list[Any] = [{}, None, ""] if any(deltas) else [{"a": 1}, '{"a":1}']
+    for whole in inputs:
+        events, _ = decode(
+            CODEC, HEAD, [stream(START, *block(0, {"type": "tool_use", "id": "t", "name": "f", "input": whole}, *fragments), *END)]
+        )
+        (call,) = fold(events).reply.tool_calls
+        assert (call.id, call.name, call.arguments) == ("t", "f", '{"a":1}')
+        assert fold(events).finished.finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'event: error\ndata: {"type":"overloaded_error","message":"busy"}\n\n',
+        b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"},"request_id":"r"}\n\n',
+        b'data: {"error":{"type":"overloaded_error","message":"busy"}}\n\n',
+        b'data: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n',
+    ],
+)
+def test_an_error_event_needs_no_type_of_its_own(error: bytes, decode: Any, fold: Any) -> None:
+    events, raised = decode(CODEC, HEAD, [stream(START, *block(0, {"type": "text", "text": "Hel"})) + error])
+    assert fold(events).reply.text == "Hel"
+    assert (type(raised), raised.message) == (OverloadedError, "busy")
+
+
+@pytest.mark.parametrize("body", [b'{"message":"no such route","code":404}', b'{"detail":"no such route"}'])
+def test_a_flat_error_inside_a_200_is_said(body: bytes, decode: Any) -> None:
+    assert "no such route" in decode(CODEC, HEAD, [body])[1].message
+
+
 def test_stop_reason_is_the_end_even_without_message_stop(decode: Any, fold: Any) -> None:
     events, error = decode(CODEC, HEAD, [stream(START, END[0])])
     assert error is None

@@ -415,6 +415,31 @@ def test_a_json_array_reads_like_a_stream(decode: Any, fold: Any) -> None:
     assert isinstance(decode(CODEC, HEAD, [json.dumps(chunks)[:-20].encode()])[1], StreamTruncatedError)
 
 
+def test_a_json_array_comes_object_by_object(decode: Any, fold: Any) -> None:
+    body = json.dumps([chunk({"text": "Hel"}), chunk({"text": 'l"]}o'}, finish="STOP")], indent=1).encode()
+    decoder = CODEC.decoder(asking(), HEAD)
+    received = decoder.feed(body[: body.index(b"]}o")])
+    assert fold(received).reply.text == "Hel"
+    whole, error = decode(CODEC, HEAD, [body])
+    assert (fold(whole).reply.text, error) == ('Hell"]}o', None)
+    events, cut = decode(CODEC, HEAD, [body[:-3]])
+    assert (fold(events).reply.text, type(cut)) == ("Hel", StreamTruncatedError)
+    broken = json.dumps([chunk({"text": "Hel"}), {"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}}]).encode()
+    events, error = decode(CODEC, HEAD, [broken])
+    assert (fold(events).reply.text, type(error)) == ("Hel", OverloadedError)
+
+
+@pytest.mark.parametrize("arguments", [{"a": 1}, '{"a":1}'])
+def test_arguments_are_an_object_or_its_text(arguments: Any, decode: Any, fold: Any) -> None:
+    (found,) = fold(decode(CODEC, HEAD, [stream(chunk(call("f", args=arguments), finish="STOP"))])[0]).reply.tool_calls
+    assert found.arguments == '{"a":1}'
+
+
+def test_no_error_is_no_error(decode: Any, fold: Any) -> None:
+    events, error = decode(CODEC, HEAD, [stream({**chunk({"text": "a"}, finish="STOP"), "error": None})])
+    assert (fold(events).reply.text, error) == ("a", None)
+
+
 def test_of_several_candidates_the_first_is_read(decode: Any, fold: Any) -> None:
     def numbered(index: int, text: str, **more: Any) -> dict[str, Any]:
         return {"index": index, "content": {"parts": [{"text": text}]}, **more}

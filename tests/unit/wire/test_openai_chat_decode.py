@@ -82,6 +82,43 @@ def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"error": ["stopped early"]}, ServerError),
+        ({"error": [{"message": "stopped early", "code": 429}]}, RateLimitError),
+        ({"error": {"message": "stopped early", "code": "429"}}, RateLimitError),
+        ({"error": '{"error": {"message": "stopped early", "type": "rate_limit_error"}}'}, RateLimitError),
+        ({"code": "429", "msg": "stopped early", "data": None}, RateLimitError),
+        ({"id": "r1", "error_code": 18, "error_msg": "stopped early"}, ServerError),
+        ({"id": "r1", "type": "error", "message": "stopped early"}, ServerError),
+        ({"id": "r1", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "stopped early"}}, ServerError),
+        (
+            {"id": "r1", "choices": [], "usage": {"total_tokens": 0}, "base_resp": {"status_code": 1, "status_msg": "stopped early"}},
+            ServerError,
+        ),
+    ],
+)
+def test_an_error_of_any_shape_ends_a_stream(event: dict[str, Any], expected: type[ParleyError]) -> None:
+    with pytest.raises(ParleyError, match="stopped early") as caught:
+        decode(sse({"choices": [{"delta": {"content": "a"}}]}, event))
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize(
+    "data", ["stopped early", '"stopped early"', '["stopped early"]', ' {"message": "stopped early"}', '{"msg": "stopped early"}']
+)
+def test_an_error_event_is_an_error_whatever_its_data(data: str) -> None:
+    with pytest.raises(ServerError, match="stopped early"):
+        decode(f"event: error\ndata: {data}\n\n".encode())
+
+
+def test_a_good_word_about_the_request_is_no_error() -> None:
+    assert text(decode(sse({"choices": [{"delta": {"content": "a"}}]}, {**STOP, "base_resp": {"status_code": 0, "status_msg": ""}}))) == "a"
+    ended = {"choices": [], "usage": {"total_tokens": 3}, "base_resp": {"status_code": 0, "status_msg": "success"}}
+    assert text(decode(sse({"choices": [{"delta": {"content": "a"}}]}, STOP, ended))) == "a"
+
+
 def test_an_error_beside_the_reply_ends_it() -> None:
     with pytest.raises(ServerError, match="stopped early"):
         decode(sse({"choices": [{"delta": {"content": "a"}}]}, {**STOP, "x_groq": {"id": "req_1", "error": "stopped early"}}))
@@ -137,6 +174,29 @@ def test_content_is_read_in_every_shape(choice: dict[str, Any], expected: str) -
     assert text(decode(sse({"choices": [choice]}, STOP))) == expected
 
 
+def test_a_message_that_closes_a_stream_of_deltas_repeats_nothing() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    closing = {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}],
+        "usage": usage,
+    }
+    events = decode(sse(*({"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in ("Hel", "lo")), closing))
+    assert (text(events), finished(events).finish_reason) == ("Hello", "stop")
+    assert of_kind(events, UsageReported)[-1].usage.total_tokens == 5
+    calls = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": ""}}]}
+    again = {"choices": [{"message": calls, "finish_reason": "tool_calls"}]}
+    assert len(of_kind(decode(sse({"choices": [{"delta": calls}]}, again)), ToolCallEnded)) == 1
+    unsaid = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
+    assert text(decode(sse(unsaid, closing))) == "Hello"
+
+
+def test_choices_of_text_completions_are_read() -> None:
+    assert text(decode(sse({"choices": [{"text": "Hel"}]}, {"choices": [{"text": "lo", "finish_reason": "stop"}]}))) == "Hello"
+    assert text(decode(json.dumps({"choices": [{"text": "Hello", "finish_reason": "stop"}]}).encode())) == "Hello"
+    assert text(decode(sse({"choices": [{"text": "a", "delta": {"content": "a"}}]}, STOP))) == "a"
+
+
 def test_a_whole_message_wins_over_an_empty_delta_beside_it() -> None:
     choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "message": {"content": "a"}, "finish_reason": "stop"}
     assert text(decode(json.dumps({"choices": [choice]}).encode())) == "a"
@@ -167,6 +227,29 @@ def test_reasoning_chunks_are_reasoning() -> None:
         {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, {"type": "text", "text": "ok"}]}
     )
     assert (reasoning(events), text(events)) == ("hm", "ok")
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"reasoning_text": "hm"},
+        {"thinking": "hm"},
+        {"reasoning": {"text": "hm"}},
+        {"reasoning_content": [{"type": "text", "text": "h"}, "m"]},
+        {"content": [{"type": "reasoning", "text": "hm"}]},
+        {"content": [{"type": "thinking", "thinking": "hm"}]},
+        {"content": [{"type": "reasoning_content", "reasoning_content": {"text": "hm"}}]},
+        {"content": [{"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}]},
+        {"content": [{"type": "reasoning_text", "text": "hm"}]},
+    ],
+)
+def test_thought_is_read_in_every_shape_and_never_taken_for_the_answer(delta: dict[str, Any]) -> None:
+    for events in (stream(delta, {"content": "ok"}), stream({**delta}, {"content": [{"type": "output_text", "text": "ok"}]})):
+        assert (reasoning(events), text(events)) == ("hm", "ok")
+
+
+def test_thought_that_is_left_in_the_text_stays_there() -> None:
+    assert text(stream({"content": "<think>hm"}, {"content": "</think>ok"})) == "<think>hm</think>ok"
 
 
 def test_the_request_id_is_taken_from_the_body_where_no_header_has_it() -> None:
@@ -208,6 +291,46 @@ def test_tool_calls_come_together_and_stop_is_corrected() -> None:
         ("b", "g", "{}"),
     ]
     assert (finished(events).finish_reason, finished(events).raw_finish_reason) == ("tool_calls", "stop")
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        [{"index": 0, "id": "a", "function": {"name": "get_"}}, {"index": 0, "function": {"name": "it", "arguments": '{"x":1}'}}],
+        [{"index": "0", "id": "a", "function": {"name": "get_it"}}, {"index": "0", "function": {"arguments": '{"x":1}'}}],
+        [{"id": "a", "function": {"name": "get_it", "arguments": '{"x"'}}, {"id": "a", "function": {"name": "get_it", "arguments": ":1}"}}],
+        [{"index": 0, "id": "a", "name": "get_it", "arguments": {"x": 1}}],
+        [{"index": 0, "id": "a", "function": {"name": "get_it", "arguments": None}}, {"index": 0, "function": {"arguments": '{"x":1}'}}],
+        [
+            {"index": 0, "id": "a", "function": {"arguments": '{"x"'}},
+            {"index": 0, "id": "", "function": {"name": "get_it", "arguments": ":1}"}},
+        ],
+    ],
+)
+def test_a_tool_call_is_put_together_from_fragments_of_every_shape(fragments: list[dict[str, Any]]) -> None:
+    for deltas in ([{"tool_calls": [fragment]} for fragment in fragments], [{"tool_calls": fragments}]):
+        (ended,) = of_kind(stream(*deltas, finish="tool_calls"), ToolCallEnded)
+        assert (ended.call.id, ended.call.name, ended.call.arguments) == ("a", "get_it", '{"x":1}')
+
+
+def test_parallel_calls_are_told_apart_by_index_or_by_id() -> None:
+    for key, first, second in (("index", 0, 1), ("index", "0", "1"), ("id", "a", "b")):
+        fragments = [(first, "f", '{"x"'), (second, "g", '{"y"'), (first, "", ":1}"), (second, "", ":2}")]
+        deltas = ({"tool_calls": [{key: value, "function": {"name": name, "arguments": piece}}]} for value, name, piece in fragments)
+        calls = [event.call for event in of_kind(stream(*deltas), ToolCallEnded)]
+        assert [(call.name, call.arguments) for call in calls] == [("f", '{"x":1}'), ("g", '{"y":2}')]
+
+
+def test_a_single_call_and_flat_calls_are_read_in_a_document() -> None:
+    call = {"name": "f", "arguments": {"a": 1}}
+    for calls in (call, [call], {"function": call}, [{"id": "", "function": call}]):
+        (ended,) = of_kind(whole({"content": None, "tool_calls": calls}), ToolCallEnded)
+        assert (ended.call.name, ended.call.arguments) == ("f", '{"a":1}')
+
+
+def test_tool_calls_as_the_reason_without_a_call_mean_that_the_answer_is_over() -> None:
+    end = finished(stream({"content": "a"}, finish="tool_calls"))
+    assert (end.finish_reason, end.raw_finish_reason) == ("stop", "tool_calls")
 
 
 def test_a_legacy_function_call_is_a_tool_call_and_an_empty_one_is_none() -> None:
@@ -256,6 +379,22 @@ def test_a_refusal_is_kept_apart_from_the_answer() -> None:
     assert text(events) == ""
 
 
+def test_a_refusal_may_be_a_chunk_of_the_content() -> None:
+    events = whole({"content": [{"type": "refusal", "refusal": "I cannot"}]})
+    assert (of_kind(events, RefusalDelta), text(events)) == ([RefusalDelta("I cannot")], "")
+
+
+@pytest.mark.parametrize("where", ["top", "message", "context"])
+def test_sources_are_read_wherever_they_stand(where: str) -> None:
+    sources = {"citations": [{"url": "https://a.example", "title": "A", "content": "words"}, "https://b.example", 7]}
+    message = {"content": "a", **(sources if where == "message" else {"context": sources} if where == "context" else {})}
+    events = whole(message, **(sources if where == "top" else {}))
+    assert [event.citation for event in of_kind(events, CitationAdded)] == [
+        Citation(url="https://a.example", title="A", text="words"),
+        Citation(url="https://b.example"),
+    ]
+
+
 def test_citations_are_read_from_annotations_and_from_lists_and_said_once() -> None:
     source = {"url": "https://a.example", "title": "A", "start_index": 1, "end_index": 4, "content": "words"}
     annotated = stream({"annotations": [{"type": "url_citation", "url_citation": source}]})
@@ -290,6 +429,9 @@ def test_audio_pieces_become_one_file_of_the_format_asked_for() -> None:
     assert added.part.provider_data is not None
     assert added.part.provider_data.data == {"audio": {"id": "au_1", "transcript": "Hello"}}
     assert not of_kind(whole({"content": "4", "audio": {"id": "", "data": "", "transcript": ""}}), PartAdded)
+    cut = base64.b64encode(b"abcdefghi").decode()
+    (added,) = of_kind(stream({"audio": {"data": cut[:5]}}, {"audio": {"id": "x", "data": cut[5:]}}), PartAdded)
+    assert base64.b64decode(added.part.data) == b"abcdefghi"
     with pytest.raises(ProtocolError, match="base64"):
         whole({"audio": {"id": "x", "data": "***"}})
 

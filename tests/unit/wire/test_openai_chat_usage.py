@@ -25,6 +25,7 @@ def counts(prompt: Any, completion: Any, total: Any, **more: Any) -> dict[str, A
         (counts(10, 5, 12), 10, 5),
         (counts(10, 5, None), 10, 5),
         (counts(None, 5, 12), None, 5),
+        ({"input_tokens": 10, "output_tokens": 5, "total_tokens": None}, 10, 5),
     ],
 )
 def test_the_prompt_counts_all_input_and_the_completion_all_output(raw: dict[str, Any], prompt: int | None, completion: int | None) -> None:
@@ -43,6 +44,7 @@ def test_the_prompt_counts_all_input_and_the_completion_all_output(raw: dict[str
         ({"num_cached_tokens": 6}, 6, None),
         ({"cache_read_input_tokens": 1, "cache_creation_input_tokens": 2}, 1, 2),
         ({"prompt_tokens_details": []}, None, None),
+        ({"input_tokens_details": {"cached_tokens": 5}}, 5, None),
     ],
 )
 def test_cached_tokens_are_found_and_missing_is_never_zero(more: dict[str, Any], cached: int | None, written: int | None) -> None:
@@ -54,6 +56,8 @@ def test_cached_tokens_are_found_and_missing_is_never_zero(more: dict[str, Any],
 def test_an_object_without_counts_is_no_report() -> None:
     assert usage_of({"cost": 1}) is None
     assert usage_of(counts("3", -1, True)) is None
+    assert usage_of({"total_tokens": 0, "total_characters": 0}) is None
+    assert usage_of(counts(0, 0, 0)) is None
 
 
 @given(
@@ -73,17 +77,21 @@ def test_odd_counts_never_crash(raw: dict[str, Any]) -> None:
         ("PROHIBITED_CONTENT", "content_filter"),
         ("content_filter: RECITATION", "content_filter"),
         ("function_call_filter: MALFORMED_FUNCTION_CALL", "error"),
+        ("eos_token", "stop"),
+        ("max_new_tokens", "length"),
+        ("abort", "interrupted"),
+        ("guardrail_intervened", "content_filter"),
         ("not_yet_invented", "unknown"),
     ],
 )
 def test_vendors_words_for_the_end(raw: str, expected: str) -> None:
-    assert finish_reason_of(raw, called_tools=False, only_answer_tool=False) == expected
+    assert finish_reason_of(raw, called_tools=False) == expected
 
 
 def test_the_finish_reason_knows_what_was_delivered() -> None:
-    assert finish_reason_of("stop", called_tools=True, only_answer_tool=False) == "tool_calls"
-    assert finish_reason_of(None, called_tools=True, only_answer_tool=False) == "tool_calls"
-    assert finish_reason_of("length", called_tools=True, only_answer_tool=False) == "length"
-    assert finish_reason_of("tool_calls", called_tools=False, only_answer_tool=True) == "stop"
-    assert finish_reason_of("content_filter", called_tools=False, only_answer_tool=True) == "content_filter"
-    assert finish_reason_of(None, called_tools=False, only_answer_tool=False) == "unknown"
+    assert finish_reason_of("stop", called_tools=True) == "tool_calls"
+    assert finish_reason_of(None, called_tools=True) == "tool_calls"
+    assert finish_reason_of("length", called_tools=True) == "length"
+    assert finish_reason_of("tool_calls", called_tools=False) == "stop"
+    assert finish_reason_of("content_filter", called_tools=False) == "content_filter"
+    assert finish_reason_of(None, called_tools=False) == "unknown"

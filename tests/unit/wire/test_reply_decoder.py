@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from parley.contract.codec import Codec
-from parley.contract.errors import ProtocolError, StreamTruncatedError
+from parley.contract.errors import ParleyError, PermissionDeniedError, ProtocolError, StreamTruncatedError
 from parley.contract.http import ResponseHead
+from parley.contract.messages import Message
+from parley.contract.request import ChatRequest
 from parley.testing.recordings import find_recordings, load_recording
 from parley.wire.anthropic_messages import AnthropicMessages
 from parley.wire.gemini_generate import GeminiGenerate
@@ -21,6 +23,7 @@ from parley.wire.json_values import list_of, object_of
 from parley.wire.openai_chat import OpenAIChat
 from parley.wire.sse import SseEvent, SseParser
 
+REQUEST = ChatRequest(messages=[Message(role="user", content="Hi")])
 HEAD = ResponseHead(status=200, headers={}, provider="acme", model="m")
 CODECS: dict[str, Codec] = {"openai-chat": OpenAIChat(), "anthropic": AnthropicMessages(), "gemini": GeminiGenerate()}
 MAX_BYTES = 24 * 1024
@@ -68,6 +71,9 @@ def test_framing_and_noise_change_nothing(codec: Codec, body: bytes, decode: Any
     variants += [_written(events, noise=b": keep-alive\n\nid: 7\nretry: 10\nunheard: of\n\n")]
     variants += [_written([SseEvent(event.event, b" " + event.data + b" \t") for event in events], noise=b"data: \n\ndata:  \n\n")]
     variants += [_written(events, noise=b"data: " + noise + b"\n\n") for noise in NOISE]
+    variants += [b"".join(b"data: data: " + event.data + b"\n\n" for event in events)]
+    variants += [b"".join(b"data: " + event.data + b"\n" for event in events)]
+    variants += [b"\r\n".join(event.data if event.data.startswith(b"{") else b"data: " + event.data for event in events)]
     for variant in variants:
         received, error = decode(codec, HEAD, [variant])
         assert error is None
@@ -105,6 +111,41 @@ def test_a_document_that_is_broken_but_not_cut_is_no_truncated_one(codec: Codec,
     error = decode(codec, HEAD, [body])[1]
     assert isinstance(error, ProtocolError)
     assert not isinstance(error, StreamTruncatedError)
+
+
+@pytest.mark.parametrize(("codec", "body"), STREAMS)
+def test_events_that_were_run_together_come_as_they_are_sent(codec: Codec, body: bytes, decode: Any, fold: Any) -> None:
+    """Without blank lines, or as bare lines of JSON: nothing waits for the end, where a cut would take it away."""
+    events = [event for event in _events_of(body) if event.data.startswith(b"{")]
+    half = [*events[: len(events) // 2], SseEvent("message", b"{}"), SseEvent("message", b"{}")]
+    expected = fold(decode(codec, HEAD, [_written(half)])[0])
+    for prefix in (b"data: ", b""):
+        written = b"".join(prefix + event.data + b"\n" for event in half)
+        decoder = codec.decoder(REQUEST, HEAD)
+        received = [event for position in range(len(written)) for event in decoder.feed(written[position : position + 1])]
+        assert fold(received).reply.text == expected.reply.text
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "words"),
+    [
+        (301, b"", ProtocolError, "empty body"),
+        (200, b"<html><title>Sign in</title></html>", ProtocolError, "Sign in"),
+        (403, b'{"message":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'{"detail":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'{"error":"no entry"}', PermissionDeniedError, "no entry"),
+        (403, b'[{"error":{"message":"no entry"}}]', PermissionDeniedError, "no entry"),
+        (403, b"no entry", PermissionDeniedError, "no entry"),
+    ],
+)
+def test_an_error_body_of_any_shape_says_what_went_wrong(
+    codec: Codec, status: int, body: bytes, expected: type[ParleyError], words: str
+) -> None:
+    error = codec.decode_error(ResponseHead(status=status, headers={}, provider="acme", model="m"), body)
+    assert type(error) is expected
+    assert words in error.message
+    assert body.startswith(b"<") or "{" not in error.message
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -89,6 +89,28 @@ def test_a_name_that_comes_late_holds_the_call_back_and_loses_nothing() -> None:
     assert shown(calls) == [("a", "f", '{"x":1}')]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "name"),
+    [(("get_", "weather"), "get_weather"), (("get_weather",) * 3, "get_weather"), (("get_", "get_weather"), "get_weather")],
+)
+@pytest.mark.parametrize("call_id", ["", "a"])
+def test_a_name_in_pieces_is_put_together_before_the_call_starts(pieces: tuple[str, ...], name: str, call_id: str) -> None:
+    first = ToolCallFragment(index=0, id="a", name=pieces[0], splits_names=True)
+    others = (ToolCallFragment(index=0, id=call_id, name=piece, splits_names=True) for piece in pieces[1:])
+    events, calls = assemble(first, *others, ToolCallFragment(index=0, arguments="{}", splits_names=True))
+    assert events[0] == ToolCallStarted(index=0, id="a", name=name)
+    assert shown(calls) == [("a", name, "{}")]
+
+
+def test_calls_whose_names_wait_start_in_order() -> None:
+    events, calls = assemble(
+        *(ToolCallFragment(index=index, id=f"c{index}", name=f"f{index}", splits_names=True) for index in range(3)),
+        ToolCallFragment(index=1, arguments="{}", splits_names=True),
+    )
+    assert [event.index for event in events if isinstance(event, ToolCallStarted)] == [0, 1, 2]
+    assert shown(calls) == [(f"c{index}", f"f{index}", "{}") for index in range(3)]
+
+
 def test_a_call_that_never_gets_a_name_is_refused() -> None:
     with pytest.raises(ProtocolError, match="without a name"):
         assemble(ToolCallFragment(index=0, id="a", arguments="{}"))
