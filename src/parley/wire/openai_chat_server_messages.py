@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from parley.contract.messages import CacheLifetime, FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
-from parley.wire.openai_chat_server_state import CallState, read_extra_content
+from parley.wire.call_state import CallState, read_extra_content
 from parley.wire.server_values import Dropped, invalid, list_at, name_at, object_at, optional_text, text_at, unsupported
 
 Recall: TypeAlias = Callable[[str], CallState | None]

@@ -29,8 +29,8 @@ from parley.contract.events import (
 from parley.contract.messages import ImagePart, ToolCall
 from parley.contract.response import ChatResponse, Citation, FinishReason, ResponseWarning
 from parley.contract.usage import Usage
+from parley.wire.call_state import CallState, call_states, extra_content
 from parley.wire.history import data_url
-from parley.wire.openai_chat_server_state import CallState, call_states, extra_content
 
 _DONE = b"data: [DONE]\n\n"
 

@@ -21,7 +21,7 @@ from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS
 from parley.wire.anthropic_messages_server import MessagesCall, read_messages_request
 from parley.wire.anthropic_messages_server_fields import EXTENSIONS, FIELDS, KNOWN, fields_table
 from parley.wire.anthropic_messages_server_reply import encode_error, encode_error_event, encode_message
-from parley.wire.openai_chat_server_state import CallState
+from parley.wire.call_state import CallState
 from parley.wire.server_fields import Behind
 
 SAME = Behind(provider="acme", wire="anthropic_messages", options=MESSAGES_OPTIONS)

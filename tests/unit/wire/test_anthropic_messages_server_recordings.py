@@ -30,6 +30,15 @@ def recorded() -> Iterator[Any]:
         yield pytest.param(None, marks=pytest.mark.skip(reason="the recordings are not here (PARLEY_RECORDINGS)"))
 
 
+# Several messages in one stream, of which the last calls nothing; one message holds them all, and the calls among them.
+SPLICED = "anthropic-messages/tools-stream/vercel-anthropic-programmatic-tool-calling-1.json"
+
+
+def told(read: Read, recording: Recording, *, exact_arguments: bool) -> dict[str, Any]:
+    told = read.told(exact_arguments=exact_arguments)
+    return {name: value for name, value in told.items() if name != "finish" or recording.file != SPLICED}
+
+
 def is_whole(recording: Recording) -> bool:
     try:
         first(recording)
@@ -47,12 +56,12 @@ def first(recording: Recording) -> Read:
 def test_a_whole_reply_comes_back_as_it_was(recording: Recording) -> None:
     read = first(recording)
     again = read_reply(WIRE, encode_message(read.reply), whole_head("acme"))
-    assert again.told(exact_arguments=False) == read.told(exact_arguments=False)
+    assert told(again, recording, exact_arguments=False) == told(read, recording, exact_arguments=False)
 
 
 @pytest.mark.parametrize("recording", list(recorded()))
 def test_a_stream_comes_back_as_it_was(recording: Recording) -> None:
     read = first(recording)
     again = read_reply(WIRE, streamed(MessageWriter(reply_id="made-up", model="asked-for"), read), whole_head("acme"))
-    assert again.told() == read.told()
+    assert told(again, recording, exact_arguments=True) == told(read, recording, exact_arguments=True)
     assert again.text_deltas == read.text_deltas or not recording.streaming

@@ -30,7 +30,7 @@ from parley.contract.options import NamedToolChoice, Options, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation, ResponseWarning
 from parley.contract.usage import Usage
-from parley.wire.openai_chat_server_state import CallState
+from parley.wire.call_state import CallState
 from parley.wire.openai_responses import OpenAIResponses
 from parley.wire.openai_responses_server import ResponsesCall, read_responses_request
 from parley.wire.openai_responses_server_fields import FIELDS, KNOWN, fields_table

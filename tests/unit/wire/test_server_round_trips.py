@@ -153,6 +153,8 @@ def replies(draw: Any, wire: Wire) -> ChatResponse:
     if any(isinstance(part, ToolCall) for part in parts) and reason == "stop":
         reason, raw = "tool_calls", {"messages": "tool_use"}.get(next(n for n, w in WIRES.items() if w is wire), "completed")
     prompt, completion, cached, written, thought = (draw(counts) for _ in range(5))
+    prompt += 1  # no prompt has none, and 0 is read as not reported
+    completion += 1
     usage = Usage(
         prompt_tokens=prompt + cached + written,
         completion_tokens=completion + thought,

@@ -31,7 +31,7 @@ from parley.server.compat.tool_memory import ToolMemory
 from parley.server.metrics import Metrics
 from parley.server.sse import EventStream, Heartbeat
 from parley.services.principals import Principal
-from parley.wire.openai_chat_server_state import call_states
+from parley.wire.call_state import call_states
 
 AnyRequest = Request[Any, Any, Any]
 Call = TypeVar("Call")
