@@ -116,12 +116,17 @@ class ResponseWriter:
     def write(self, events: Sequence[Event]) -> bytes:
         """These events as bytes; the last event of all brings the whole response."""
         frames: list[bytes] = []
+        before, piece = self._before_text, self._piece
         for event in events:
-            if type(event) is TextDelta and self._before_text and event.provider_data is None and event.begins is None:  # the token path
-                if event.text:
-                    self._add_text(event.text, frames)
+            # The token path.
+            if before and piece is not None and type(event) is TextDelta and event.provider_data is None and event.begins is None:
+                if text := event.text:
+                    frames += (before, b"%d" % self.number, b',"delta":', encode(text), b"}\n\n")
+                    self.number += 1
+                    piece.texts.append(text)
                 continue
             self._write(event, frames)
+            before, piece = self._before_text, self._piece
         if not self._started and any(isinstance(event, ResponseStarted) for event in events):
             self._start(frames)
         return b"".join(frames)
@@ -230,6 +235,7 @@ class ResponseWriter:
         text, kind = "".join(piece.texts), piece.kind
         field = "refusal" if kind == "refusal" else "text"
         piece.content[field] = text
+        self._position += len(text) if kind == "output_text" else 0
         if kind == "summary_text":
             where = self._where("summary_index")
             self._event("response.reasoning_summary_text.done", frames, **where, text=text)
@@ -247,7 +253,6 @@ class ResponseWriter:
         self.number += 1
         if self._piece is not None:
             self._piece.texts.append(text)
-        self._position += len(text)
 
     def _text(self, event: TextDelta, frames: list[bytes]) -> None:
         if event.text:
