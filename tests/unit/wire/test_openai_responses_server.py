@@ -282,7 +282,13 @@ def test_thought_of_another_wire_comes_back_as_it_went() -> None:
 def test_what_a_client_cannot_bring_back_is_recalled() -> None:
     states = {"c1": CallState(provider_data=STATE)}
     item = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": "{}"}
-    assert messages_of(item, recall=states.get)[0].parts == [ToolCall(id="c1", name="weather", provider_data=STATE)]
+    call = ToolCall(id="c1", name="weather", provider_data=STATE)
+    assert messages_of(item, recall=states.get)[0].parts == [call]
+    signed = ReasoningPart(text="hm", signature="sig", provider_data=STATE)
+    states = {"c1": CallState(reasoning=[signed], provider_data=STATE)}
+    assert messages_of(item, recall=states.get)[0].parts == [signed, call]
+    mine = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "mine"}]}
+    assert messages_of(mine, item, recall=states.get)[0].parts == [ReasoningPart(text="mine"), call]
 
 
 @pytest.mark.parametrize(
