@@ -22,7 +22,9 @@ VENDOR_ALLOWED: dict[str, str] = {
     "testing/fault_bodies.py": "writes what each wire that ships looks like where it fails",
     "cli/key.py": "the variables that the official clients read bear the vendor's name",
     "server/compat/openai.py": "this wire is called after the vendor that invented it",
-    "server/compat/tool_memory.py": "the state of a tool call is that wire's",
+    "server/compat/responses.py": "this wire is called after the vendor that invented it",
+    "server/compat/anthropic.py": "this wire is called after the vendor that invented it",
+    "server/compat/elsewhere.py": "tells the two vendors' clients apart, who share an address",
 }
 
 

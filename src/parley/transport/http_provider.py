@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-from parley.contract.codec import Auth, Codec, KnowsWhole, ListsModels
+from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, KnowsWhole, ListsModels
 from parley.contract.config import Config, config_fields
 from parley.contract.errors import (
     AuthenticationError,
@@ -257,6 +257,24 @@ class HttpProvider(Provider):
         except ParleyError as error:
             _complete(error, target, "complete")
             raise
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where its wire has no such call, else as a call does."""
+        target = self._target(request)
+        wire = self.wire.of(target.model) if isinstance(self.wire, ChoosesCodec) else self.wire
+        if not isinstance(wire, CountsTokens) or self.capabilities.count_tokens is False:
+            raise UnsupportedFeatureError(f"{self.name} does not count tokens", provider=self.name)
+        try:
+            with await self._send(wire.encode_count_tokens(request, target=target), request) as response:
+                head = await self._head(response, target)
+                return wire.decode_token_count(head, await response.read_body(MAX_COMPLETE_BODY_BYTES))
+        except ParleyError as error:
+            _complete(error, target, "complete")
+            raise
+
+    def wire_of(self, model: str) -> str:
+        """The name of the wire that is spoken with this model."""
+        return (self.wire.of(model) if isinstance(self.wire, ChoosesCodec) else self.wire).name
 
     async def test_connection(self) -> ConnectionStatus:
         """Ask for the list of models; where the endpoint has none, for one token. Never raises for the provider's fault."""

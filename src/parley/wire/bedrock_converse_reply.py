@@ -190,10 +190,10 @@ class ConverseDecoder(ReplyDecoder):
 
     def _read_whole(self, value: dict[str, Any], events: list[Event]) -> None:
         message = object_of(object_of(value.get("output")).get("message"))
-        if not message and first_text(value.get("message"), value.get("Message")):
-            raise converse_error(
-                self._head, message=first_text(value.get("message"), value.get("Message")), code=text_of(value.get("__type"))
-            )
+        error = value.get("error")
+        problem = first_text(value.get("message"), value.get("Message"), object_of(error).get("message"), error)
+        if problem and not message:
+            raise converse_error(self._head, message=problem, code=text_of(value.get("__type")))
         for index, content in enumerate(map(object_of, list_of(message.get("content")))):
             self._read_content(index, content, events)
         self._read_message_stop(value, events)

@@ -27,10 +27,10 @@ from parley.contract.messages import ImagePart, Message, ProviderData, Reasoning
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation, ResponseWarning
 from parley.contract.usage import Usage, UsageReport
+from parley.wire.call_state import CallState, call_states
 from parley.wire.openai_chat import OpenAIChat
 from parley.wire.openai_chat_server import decode_request
 from parley.wire.openai_chat_server_reply import ChunkWriter, encode_completion, encode_error, encode_error_event
-from parley.wire.openai_chat_server_state import CallState, call_states
 
 REQUEST = ChatRequest(messages=[Message(role="user", content="Hi")])
 USAGE = Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5, cached_tokens=1, reasoning_tokens=1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from parley.wire.openai_chat_server_state import CallState
+from parley.wire.call_state import CallState
 
 MAX_CALLS = 10_000
 MAX_BYTES = 32 * 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parley.contract.capabilities import Capabilities, Limits, Model
-from parley.contract.codec import Codec, ListsModels
+from parley.contract.codec import Codec, CountsTokens, ListsModels
 from parley.contract.config import config_fields
 from parley.contract.errors import ConfigurationError
 from parley.contract.events import ResponseStarted
@@ -60,7 +60,7 @@ def _methods_behind(author: HttpProvider, codec: Codec) -> dict[str, bool]:
         "streaming": codec.capabilities.streaming is not False,
         "list_models": isinstance(codec, ListsModels) or type(author).list_models is not HttpProvider.list_models,
         "embeddings": type(author).embed is not Provider.embed,
-        "count_tokens": type(author).count_tokens is not Provider.count_tokens,
+        "count_tokens": isinstance(codec, CountsTokens) or type(author).count_tokens is not HttpProvider.count_tokens,
         "usage": codec.capabilities.usage is not False,
     }
 

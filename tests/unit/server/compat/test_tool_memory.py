@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from parley.contract.messages import ProviderData
 from parley.server.compat.tool_memory import ToolMemory
-from parley.wire.openai_chat_server_state import CallState
+from parley.wire.call_state import CallState
 
 
 def state(text: str) -> CallState:

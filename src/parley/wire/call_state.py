@@ -1,7 +1,7 @@
-"""What a client of chat completions must bring back with a tool call for its vendor to go on: signatures and signed thought.
+"""What a client must bring back with a tool call for its vendor to go on: signatures and signed thought.
 
-It travels as `extra_content` of the tool call, under a key of our own: the wire has no place for it. Knows no request and no cache.
-https://ai.google.dev/gemini-api/docs/openai (read 2026-11-22) uses `extra_content` for the same purpose.
+On chat completions it travels as `extra_content` of the call, under a key of our own: the wire has no place for it. Knows no request and
+no cache. https://ai.google.dev/gemini-api/docs/openai (read 2026-11-22) uses `extra_content` for the same purpose.
 """
 
 from __future__ import annotations
