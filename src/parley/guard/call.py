@@ -187,6 +187,7 @@ class Call:
         plan, surroundings = self._plan, self._surroundings
         try:
             await plan.way.run(plan.request, self, surroundings.conduct)
+            await self._prepare_to_count()
             if not self._over:
                 self._conclude()
         except BaseException as error:
@@ -202,6 +203,14 @@ class Call:
             self._watchdog.stop()
             self._over = True
             self._wake()
+
+    async def _prepare_to_count(self) -> None:
+        """Where the vendor did not count, the tokenizer may have to be loaded first, once in the life of the process."""
+        report, counter, model = self._fold.report, self._surroundings.counter, self._model()
+        if not (report.prompt_tokens is None or report.completion_tokens is None) or counter.ready(model):
+            return
+        self._watchdog.pause()
+        await asyncio.to_thread(counter.prepare, model)
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -285,6 +294,7 @@ class Call:
                 self._plan.request,
                 output=lambda: fold.output(aborted=aborted),
                 counter=surroundings.counter,
+                model=finished.model or self._model(),
                 aborted=aborted,
             ),
             id=finished.id or fold.started.id or reply_id(surroundings.provider),

@@ -41,7 +41,7 @@ from parley.guard.seed_style import SeedStyleProvider
 from parley.guard.suggestions import did_you_mean
 from parley.guard.tasks import supervise
 from parley.guard.timers import TimeLimits, resolve, table_column
-from parley.guard.tokens import EstimatingTokenCounter, TokenCounter
+from parley.guard.tokens import FamilyTokenCounter, TokenCounter
 from parley.telemetry import get_logger, scrub
 
 CONNECTION_TEST_SECONDS = 30.0
@@ -91,7 +91,7 @@ class GuardedProvider:
         self._clock = clock or LoopClock()
         self._conduct = Conduct(self.name)
         self._surroundings = Surroundings(
-            provider=self.name, clock=self._clock, counter=token_counter or EstimatingTokenCounter(), conduct=self._conduct
+            provider=self.name, clock=self._clock, counter=token_counter or FamilyTokenCounter(), conduct=self._conduct
         )
         self._retry = retry or RetryPolicy()
         self._closed = False
