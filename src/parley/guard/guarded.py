@@ -26,6 +26,7 @@ from parley.contract.provider import Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.guard.advice import advice_for
+from parley.guard.appraisal import Appraiser
 from parley.guard.call import Call, Plan, Surroundings, Way
 from parley.guard.callbacks import Callback, Callbacks
 from parley.guard.checks import invalid
@@ -120,6 +121,15 @@ class GuardedProvider:
     def models(self) -> Sequence[Model]:
         """The models that the provider declares."""
         return self._provider.models
+
+    @property
+    def appraiser(self) -> Appraiser | None:
+        """Who says what its replies cost; None where nobody does."""
+        return self._surroundings.appraiser
+
+    def appraised_by(self, appraiser: Appraiser) -> None:
+        """From the next call on, replies get the cost that this says."""
+        self._surroundings = structs.replace(self._surroundings, appraiser=appraiser)
 
     @property
     def violations(self) -> Sequence[Violation]:
