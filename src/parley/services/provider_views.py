@@ -67,7 +67,7 @@ def name_of(description: ProviderDescription) -> ProviderView:
     return ProviderView(name=description.name, label=description.label, description=description.description)
 
 
-def view_of(description: ProviderDescription, *, pricing: ProviderPricing | None, problem: str | None) -> ProviderView:
+def view_of(description: ProviderDescription, *, problem: str | None, pricing: ProviderPricing | None = None) -> ProviderView:
     """For who is signed in. `pricing` knows what its models cost, `problem` is what its health says."""
     status: ShownStatus = description.status
     reason = description.reason
