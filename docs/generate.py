@@ -30,6 +30,7 @@ CONTRACT = {
     "Requests": ("parley.contract.request", "ChatRequest"),
     "Replies": ("parley.contract.response", "ChatResponse FinishReason Citation ResponseWarning RateLimits ConnectionStatus"),
     "Usage": ("parley.contract.usage", "Usage UsageSource UsageReport"),
+    "Prices": ("parley.contract.pricing", "Price"),
     "Events": (
         "parley.contract.events",
         "ResponseStarted TextDelta ReasoningDelta ReasoningEnded ToolCallStarted ToolCallDelta ToolCallEnded PartAdded CitationAdded "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from parley.config import SettingDescription, describe
 from parley.contract.config import Config, config_fields
@@ -14,6 +15,8 @@ from parley.registry.proof import read_proof
 from parley.registry.provider_page import index_page, provider_page
 
 DEMO = "demo"
+PRICES_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+"""The pages tell the prices of this day, so that they do not change by themselves; move it on with a newer price list."""
 OPENING = """\
 # What Parley can be told by variables. Copy this file to .env and fill in what you need; the real environment goes before it.
 # Nothing here is set as it stands: an empty value counts as not set, and the rest is commented out.
@@ -26,7 +29,10 @@ def provider_pages(note: str) -> dict[str, str]:
     registry = Registry.from_environment(environ={}, directory="/nonexistent")
     proof = read_proof()
     descriptions = in_order(registry)
-    pages = {f"providers/{each.name}.md": note + provider_page(each, wire=registry.wire(each.name), proof=proof) for each in descriptions}
+    pages = {
+        f"providers/{each.name}.md": note + provider_page(each, wire=registry.wire(each.name), proof=proof, prices_at=PRICES_AT)
+        for each in descriptions
+    }
     return {**pages, "providers/README.md": note + index_page(descriptions, proof)}
 
 

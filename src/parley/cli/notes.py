@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 from parley.cli.terminal import one_line
 from parley.contract.messages import ToolCall
 from parley.contract.response import ChatResponse
@@ -44,7 +46,7 @@ def footer(response: ChatResponse, *, seconds: float) -> str:
     """One line: model, tokens (≈ where estimated), time."""
     parts = [who(response.provider, response.model), _tokens(response.usage), _time(seconds, response.time_to_first_token_ms)]
     if response.cost is not None:
-        parts.append(f"${response.cost:.4f}")
+        parts.append(_dollars(response.cost))
     return " · ".join(parts)
 
 
@@ -63,6 +65,14 @@ def _tokens(usage: Usage) -> str:
     details = [f"{count:,} {word}" for word, count in (("cached", usage.cached_tokens), ("reasoning", usage.reasoning_tokens)) if count]
     more = f" ({', '.join(details)})" if details else ""
     return f"{about}{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out{more}{' (estimated)' if about else ''}"
+
+
+def _dollars(cost: float) -> str:
+    """Two digits that say something, however little it is; cents from one cent on."""
+    if cost >= 0.01 or cost <= 0:
+        return f"${cost:,.2f}"
+    written = f"{cost:.{1 - floor(log10(cost))}f}".rstrip("0")
+    return f"${written}"
 
 
 def _time(seconds: float, first_token_ms: float | None) -> str:

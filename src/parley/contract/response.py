@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, field
 
 from parley.contract.messages import Message, Part, ReasoningPart, TextPart, ToolCall
+from parley.contract.pricing import Price
 from parley.contract.usage import Usage
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "interrupted", "error", "unknown"]
@@ -47,8 +48,8 @@ def _unknown_usage() -> Usage:
 class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A reply. `parts` in the order the model wrote them; `raw_finish_reason` is the vendor's own word.
 
-    `complete` is False when something was skipped or cut; `cost` is in US dollars, None when unknown (never 0 for unknown);
-    `id` is the vendor's, else `<provider>-<uuid7>`.
+    `complete` is False when something was skipped or cut; `cost` is in US dollars, None when unknown (never 0 for unknown), and
+    `price` what it was reckoned with (None where the vendor itself said the cost); `id` is the vendor's, else `<provider>-<uuid7>`.
     """
 
     parts: list[Part] = []
@@ -65,6 +66,7 @@ class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
     time_to_first_token_ms: float | None = None
     cost: float | None = None
+    price: Price | None = None
 
     @property
     def text(self) -> str:

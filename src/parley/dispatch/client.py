@@ -23,6 +23,7 @@ from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
+from parley.dispatch.pricing import pricing_of
 from parley.dispatch.resolution import resolve_model
 from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.preflight import read_request
@@ -155,7 +156,10 @@ class Client:
     def provider_for(self, model: str = "") -> tuple[GuardedProvider, str]:
         """The provider that a name means, and that provider's own name of the model ("" where it has no default). Raises as `resolve`."""
         name, provider_model = self.resolve(model)
-        return self._registry.get(name), provider_model
+        provider = self._registry.get(name)
+        if provider.appraiser is None:
+            provider.appraised_by(pricing_of(self._registry, name))
+        return provider, provider_model
 
     async def generate(self, provider: GuardedProvider, request: ChatRequest, *, on_retry: OnRetry | None = None) -> ChatResponse:
         """The whole answer to a request that is already in the contract's form, for a provider of `provider_for`."""

@@ -13,6 +13,7 @@ from parley.contract.events import Event, ResponseFinished, WarningRaised
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
+from parley.guard.appraisal import Appraiser
 from parley.guard.clock import Clock
 from parley.guard.conduct import Conduct
 from parley.guard.faults import adopt, blame, cut_reason
@@ -61,6 +62,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     clock: Clock
     counter: TokenCounter
     conduct: Conduct
+    appraiser: Appraiser | None = None
 
 
 class Call:
@@ -77,6 +79,7 @@ class Call:
         "_fold",
         "_over",
         "_plan",
+        "_prices",
         "_ready",
         "_room",
         "_started_at",
@@ -110,6 +113,7 @@ class Call:
         )
         if plan.warnings:
             self.take([WarningRaised(warning=warning) for warning in plan.warnings])
+        self._prices = self._read_prices()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def take(self, events: Sequence[Event]) -> bool:
@@ -187,6 +191,7 @@ class Call:
         plan, surroundings = self._plan, self._surroundings
         try:
             await plan.way.run(plan.request, self, surroundings.conduct)
+            await self._prepare_to_settle()
             if not self._over:
                 self._conclude()
         except BaseException as error:
@@ -202,6 +207,25 @@ class Call:
             self._watchdog.stop()
             self._over = True
             self._wake()
+
+    def _read_prices(self) -> asyncio.Future[None] | None:
+        """While the vendor answers, what is needed to say what that costs is read, once in the life of the process."""
+        appraiser = self._surroundings.appraiser
+        if appraiser is None or appraiser.ready(self._asked()):
+            return None
+        return asyncio.get_running_loop().run_in_executor(None, appraiser.prepare)
+
+    async def _prepare_to_settle(self) -> None:
+        """Where the vendor did not count, the tokenizer may have to be loaded first, once in the life of the process."""
+        report, counter, model = self._fold.report, self._surroundings.counter, self._model()
+        uncounted = (report.prompt_tokens is None or report.completion_tokens is None) and not counter.ready(model)
+        if self._prices is None and not uncounted:
+            return
+        self._watchdog.pause()
+        if uncounted:
+            await asyncio.to_thread(counter.prepare, model)
+        if self._prices is not None:
+            await self._prices
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -272,19 +296,23 @@ class Call:
             detail = f"{type(events[0]).__name__} came after the end of the reply"
             self._surroundings.conduct.violated("event_after_end", detail)
 
+    def _asked(self) -> str:
+        return self._plan.request.options.model or ""
+
     def _model(self) -> str:
-        return self._fold.started.model or self._plan.request.options.model or ""
+        return self._fold.started.model or self._asked()
 
     def _response(self, finished: ChatResponse, *, aborted: bool) -> ChatResponse:
         fold, surroundings = self._fold, self._surroundings
         first = self._first_content_at
-        return ChatResponse(
+        response = ChatResponse(
             parts=fold.parts(aborted=aborted),
             usage=settle_usage(
                 fold.report,
                 self._plan.request,
                 output=lambda: fold.output(aborted=aborted),
                 counter=surroundings.counter,
+                model=finished.model or self._model(),
                 aborted=aborted,
             ),
             id=finished.id or fold.started.id or reply_id(surroundings.provider),
@@ -299,4 +327,6 @@ class Call:
             request_id=finished.request_id or fold.started.request_id,
             time_to_first_token_ms=None if first is None else round((first - self._started_at) * 1000, 3),
             cost=finished.cost,
+            price=finished.price,
         )
+        return response if surroundings.appraiser is None else surroundings.appraiser.appraise(response, asked=self._asked())

@@ -30,7 +30,6 @@ from parley.contract.events import (
 from parley.contract.messages import FilePart, ImagePart, Part, ProviderData, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.contract.response import ChatResponse, Citation, ResponseWarning
 from parley.contract.usage import UsageReport
-from parley.guard.tokens import countable_text
 
 MAX_CHARACTERS = 32 * 1024 * 1024
 MAX_PARTS = 10_000
@@ -144,11 +143,13 @@ class Fold:
         """Whether a tool call has begun whose end has not come."""
         return any(self._parts[call.position] is None for call in self._calls.values())
 
-    def output(self, *, aborted: bool) -> str:
-        """All that was written, as one text to count, half a tool call included."""
-        texts = countable_text(self.parts(aborted=aborted)) + (self.refusal or "")
+    def output(self, *, aborted: bool) -> list[Part]:
+        """All that was written, as parts to count, refusal and half a tool call included."""
+        written = self.parts(aborted=aborted)
+        if self.refusal:
+            written.append(TextPart(text=self.refusal))
         unfinished = (call for call in self._calls.values() if self._parts[call.position] is None)
-        return texts + "".join(call.name + call.arguments.getvalue() for call in unfinished)
+        return written + [ToolCall(id=call.id, name=call.name, arguments=call.arguments.getvalue()) for call in unfinished]
 
     @property
     def refusal(self) -> str | None:

@@ -26,6 +26,7 @@ from parley.contract.provider import Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.guard.advice import advice_for
+from parley.guard.appraisal import Appraiser
 from parley.guard.call import Call, Plan, Surroundings, Way
 from parley.guard.callbacks import Callback, Callbacks
 from parley.guard.checks import invalid
@@ -41,7 +42,7 @@ from parley.guard.seed_style import SeedStyleProvider
 from parley.guard.suggestions import did_you_mean
 from parley.guard.tasks import supervise
 from parley.guard.timers import TimeLimits, resolve, table_column
-from parley.guard.tokens import EstimatingTokenCounter, TokenCounter, count_prompt
+from parley.guard.tokens import FamilyTokenCounter, TokenCounter
 from parley.telemetry import get_logger, scrub
 
 CONNECTION_TEST_SECONDS = 30.0
@@ -91,7 +92,7 @@ class GuardedProvider:
         self._clock = clock or LoopClock()
         self._conduct = Conduct(self.name)
         self._surroundings = Surroundings(
-            provider=self.name, clock=self._clock, counter=token_counter or EstimatingTokenCounter(), conduct=self._conduct
+            provider=self.name, clock=self._clock, counter=token_counter or FamilyTokenCounter(), conduct=self._conduct
         )
         self._retry = retry or RetryPolicy()
         self._closed = False
@@ -120,6 +121,15 @@ class GuardedProvider:
     def models(self) -> Sequence[Model]:
         """The models that the provider declares."""
         return self._provider.models
+
+    @property
+    def appraiser(self) -> Appraiser | None:
+        """Who says what its replies cost; None where nobody does."""
+        return self._surroundings.appraiser
+
+    def appraised_by(self, appraiser: Appraiser) -> None:
+        """From the next call on, replies get the cost that this says."""
+        self._surroundings = structs.replace(self._surroundings, appraiser=appraiser)
 
     @property
     def violations(self) -> Sequence[Violation]:
@@ -218,7 +228,7 @@ class GuardedProvider:
     def estimate_tokens(self, request: ChatRequest) -> int:
         """The prompt's tokens as nearly as they can be told without asking the vendor."""
         plan = self._valid(self._plan, self._valid(check_request, request), self._complete)
-        return count_prompt(plan.request, self._surroundings.counter)
+        return self._surroundings.counter.count_prompt(plan.request, model=plan.request.options.model or "")
 
     def wire_of(self, model: str) -> str:
         """The name of the wire that is spoken with this model, as in `provider_data.wire`; empty where there is none."""

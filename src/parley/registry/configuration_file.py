@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
@@ -12,6 +13,7 @@ from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities
 from parley.contract.errors import ConfigurationError, FieldProblem
+from parley.contract.pricing import Price
 from parley.registry.conversion import INVALID, convert, convert_struct, report_unknown
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -21,11 +23,16 @@ Strategy: TypeAlias = Literal["priority", "weighted", "least_busy"]
 StreamGuard: TypeAlias = Literal["error", "hold"]
 
 
-class Price(Struct, frozen=True, kw_only=True):
-    """US dollars per million tokens."""
+class OperatorPrice(Struct, frozen=True, kw_only=True):
+    """US dollars per million tokens; what is cached costs as other input where nothing else is said."""
 
     input: float = 0
     output: float = 0
+    cached: float | None = None
+
+    def as_price(self) -> Price:
+        """The same as it is reckoned with."""
+        return Price(input=self.input, output=self.output, cached=self.cached, source="operator")
 
 
 class ModelEntry(Struct, frozen=True, kw_only=True):
@@ -35,7 +42,7 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     label: str = ""
     description: str = ""
     context_tokens: int = 0
-    price: Price | None = None
+    price: OperatorPrice | None = None
 
 
 class RouteTarget(Struct, frozen=True, kw_only=True):
@@ -166,6 +173,7 @@ def _entry(item: Any, *, path: str, problems: list[FieldProblem]) -> ProviderEnt
     if not PROVIDER_NAME.fullmatch(head.name):
         problems.append(FieldProblem(path=f"{path}.name", message=NAME_RULE))
         return None
+    problems += _price_problems(head.models or (), path)
     return ProviderEntry(
         path=path,
         name=head.name,
@@ -178,3 +186,12 @@ def _entry(item: Any, *, path: str, problems: list[FieldProblem]) -> ProviderEnt
         models=head.models,
         settings={key: value for key, value in table.items() if key not in ENTRY_KEYS},
     )
+
+
+def _price_problems(models: Sequence[ModelEntry], path: str) -> Iterator[FieldProblem]:
+    for index, model in enumerate(models):
+        for name in OperatorPrice.__struct_fields__ if model.price else ():
+            dollars = getattr(model.price, name)
+            if dollars is not None and not 0 <= dollars < inf:
+                message = "must be a number of US dollars per million tokens, 0 or more"
+                yield FieldProblem(path=f"{path}.models[{index}].price.{name}", message=message)

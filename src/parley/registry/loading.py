@@ -18,8 +18,10 @@ from parley.contract.errors import (
     ParleyError,
     UnknownProviderError,
 )
+from parley.contract.pricing import Price
 from parley.guard.guarded import GuardedProvider, guard
 from parley.guard.suggestions import did_you_mean
+from parley.providers import COMPATIBLE
 from parley.registry.configuration import Configured, configure
 from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
 from parley.registry.definition import Definition, UnusableProviderError, define, told
@@ -28,6 +30,7 @@ from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
+from parley.registry.price_list import Seller
 from parley.registry.proof import Proven, proven_by, shipped_proof
 from parley.telemetry import register_secrets, scrub
 from parley.transport.http_provider import HttpProvider
@@ -186,6 +189,23 @@ class Registry:
         if "model" in configured.origins and default and all(model.id != default for model in models):
             models.append(Model(default))
         return models
+
+    def seller(self, name: str) -> Seller | None:
+        """Whose price list holds for this provider; None for one that runs on the operator's machine, or cannot be used."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        if isinstance(definition, UnusableProviderError) or definition.local:
+            return None
+        config = self._configuration(instance, definition).config
+        # What only speaks somebody's wire is sold by whoever answers at its endpoint.
+        named = instance.candidate.origin == BUILT_IN and definition.name != COMPATIBLE
+        return Seller(name=definition.name if named else "", endpoint="" if config is None else config.endpoint)
+
+    def operator_prices(self, name: str) -> dict[str, Price]:
+        """What the operator says the models of this provider cost."""
+        entry = self._instance(name).entry
+        listed = (entry and entry.models) or []
+        return {model.id: model.price.as_price() for model in listed if model.price is not None}
 
     def default_model(self, name: str) -> str:
         """The model that this provider uses where a request names none; empty where it has none."""

@@ -6,17 +6,20 @@ The same page is made for what ships and for a plugin: what an author declares i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from parley.contract import errors
-from parley.contract.capabilities import Capabilities, Limits
+from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec
 from parley.contract.errors import ParleyError, ProviderError
 from parley.contract.http import ResponseHead
 from parley.contract.options import Options
+from parley.contract.pricing import Price
 from parley.guard.retry import RetryPolicy
 from parley.guard.timers import table_column
 from parley.registry.description import FieldDescription, ProviderDescription
 from parley.registry.discovery import BUILT_IN
+from parley.registry.price_list import ListedModel, Seller, find_model
 from parley.registry.proof import Graded, Proof, grade_of
 
 YES, NO, UNKNOWN = "✅", "❌", "❓"
@@ -51,12 +54,12 @@ _HOW = {"native": "enforced by the vendor", "tool": "by a tool that must be call
 _STATUSES = (400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529)
 
 
-def provider_page(description: ProviderDescription, *, wire: Codec | None, proof: Proof) -> str:
-    """The page, ending in a line break."""
+def provider_page(description: ProviderDescription, *, wire: Codec | None, proof: Proof, prices_at: datetime | None = None) -> str:
+    """The page, ending in a line break. `prices_at` is the moment for which prices are told (default: now)."""
     sections = (
         _opening(description, wire),
         _configuration(description),
-        _models(description, wire),
+        _models(description, wire, prices_at),
         _features(description, wire, proof),
         _limits(description),
         _errors(description, wire, proof),
@@ -114,19 +117,37 @@ def _explained(field: FieldDescription) -> str:
     return "; ".join(remarks)
 
 
-def _models(description: ProviderDescription, wire: Codec | None) -> Iterator[str]:
+def _models(description: ProviderDescription, wire: Codec | None, prices_at: datetime | None) -> Iterator[str]:
     yield "\n## Models\n"
     if not description.models:
         default = f"Asked without a name, it uses `{description.model}`. " if description.model else ""
         yield f"{default}No model is listed here: any id is sent as it is."
         return
     others = "These are listed; any other id that the vendor knows is sent as it is." if wire is not None else "These are listed."
-    yield f"{others}\n"
-    yield "| model | name | what it is for | context |\n|---|---|---|---|"
-    for model in description.models:
+    listed = [_listed(description, model, prices_at) for model in description.models]
+    prices = [found.price() if found else None for found in listed]
+    said = next((price for price in prices if price), None)
+    dollars = f" Prices are US dollars per million tokens of input and output, by {said.source} on {said.as_of}." if said else ""
+    yield f"{others}{dollars}\n"
+    head = "| model | name | what it is for | context |"
+    yield f"{head} price |\n|---|---|---|---|---|" if said else f"{head}\n|---|---|---|---|"
+    for model, found, price in zip(description.models, listed, prices, strict=True):
         default = " (default)" if model.id == description.model else ""
-        context = f"{model.context_tokens:,} tokens" if model.context_tokens else "unknown"
-        yield f"| `{_cell(model.id)}`{default} | {_cell(model.label)} | {_cell(model.description)} | {context} |"
+        tokens = model.context_tokens or (found.context_tokens if found else 0)
+        context = f"{tokens:,} tokens" if tokens else "unknown"
+        row = f"| `{_cell(model.id)}`{default} | {_cell(model.label)} | {_cell(model.description)} | {context} |"
+        yield f"{row} {_dollars(price)} |" if said else row
+
+
+def _listed(description: ProviderDescription, model: Model, prices_at: datetime | None) -> ListedModel | None:
+    """The model in the price list. What runs on the operator's machine has no price, and of a plugin nobody knows who sells it."""
+    if description.local or description.origin != BUILT_IN:
+        return None
+    return find_model(Seller(name=description.provider), model.id, at=prices_at)
+
+
+def _dollars(price: Price | None) -> str:
+    return "unknown" if price is None else f"{price.input:g} / {price.output:g}"
 
 
 def _features(description: ProviderDescription, wire: Codec | None, proof: Proof) -> Iterator[str]:

@@ -49,6 +49,7 @@ def finished_ending(reply: ChatResponse, started_at: int) -> Ending:
         citations=reply.citations,
         warnings=reply.warnings,
         complete=reply.complete,
+        price=reply.price,
     )
     return Ending(
         state="finished",
@@ -70,6 +71,7 @@ def failed_ending(error: ParleyError, fold: MessageFold, started_at: int) -> End
         request_id=error.request_id,
         complete=False,
         error=stored_error(error),
+        price=None if partial is None else partial.price,
     )
     return Ending(
         state="failed",

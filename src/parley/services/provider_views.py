@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 
 from parley.contract.capabilities import Capabilities, Model
+from parley.contract.pricing import Price
+from parley.dispatch.pricing import ProviderPricing
 from parley.registry.description import ProviderDescription
 from parley.registry.proof import Proven
 from parley.services.option_forms import options_schema
@@ -15,13 +17,17 @@ ShownStatus: TypeAlias = Literal["ready", "unconfigured", "quarantined", "unheal
 
 
 class ModelView(Struct, frozen=True, kw_only=True):
-    """A model; `context_tokens` 0 = unknown; `capabilities` hold for it, not only where they differ."""
+    """A model; `context_tokens` 0 = unknown; `capabilities` hold for it, not only where they differ.
+
+    `pricing` is in US dollars per million tokens, for a request of usual length; null = unknown.
+    """
 
     id: str
     label: str
     description: str
     context_tokens: int
     capabilities: Capabilities
+    pricing: Price | None
 
 
 class ProviderView(Struct, frozen=True, kw_only=True):
@@ -64,8 +70,8 @@ def name_of(description: ProviderDescription) -> ProviderView:
     return ProviderView(name=description.name, label=description.label, description=description.description)
 
 
-def view_of(description: ProviderDescription, *, problem: str | None) -> ProviderView:
-    """For who is signed in. `problem` is what its health says."""
+def view_of(description: ProviderDescription, *, problem: str | None, pricing: ProviderPricing | None = None) -> ProviderView:
+    """For who is signed in. `pricing` knows what its models cost, `problem` is what its health says."""
     status: ShownStatus = description.status
     reason = description.reason
     if status == "ready" and problem is not None:
@@ -84,15 +90,16 @@ def view_of(description: ProviderDescription, *, problem: str | None) -> Provide
         options_schema=options_schema(description.capabilities, description.extra_options),
         proven=description.proven,
         model=description.model,
-        models=[_model(model, description.capabilities) for model in description.models],
+        models=[_model(model, description.capabilities, pricing=pricing) for model in description.models],
     )
 
 
-def _model(model: Model, general: Capabilities) -> ModelView:
+def _model(model: Model, general: Capabilities, *, pricing: ProviderPricing | None) -> ModelView:
     return ModelView(
         id=model.id,
         label=model.label or model.id,
         description=model.description,
-        context_tokens=model.context_tokens,
+        context_tokens=model.context_tokens or (pricing.context_tokens(model.id) if pricing else 0),
         capabilities=model.capabilities.over(general),
+        pricing=pricing.price(model.id) if pricing else None,
     )

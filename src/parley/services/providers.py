@@ -11,7 +11,10 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyError
 from parley.contract.response import ConnectionStatus
 from parley.dispatch.client import Client
+from parley.dispatch.pricing import pricing_of
+from parley.registry import price_list
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
+from parley.registry.description import ProviderDescription
 from parley.registry.instances import PANEL, Override
 from parley.registry.loading import Registry
 from parley.services.endpoints import EndpointPolicy
@@ -64,6 +67,7 @@ class Providers:
         self._lock = asyncio.Lock()
         self._replaced: list[Client] = []
         self._closing: asyncio.Task[None] | None = None
+        self._prices: asyncio.Future[bool] | None = None
         self.health = Health()
 
     @property
@@ -86,6 +90,7 @@ class Providers:
                 records[index] = structs.replace(record, sealed_key=resealed)
                 await self._stored.put(records[index])
         self._replace({record.name: record for record in records})
+        self._prices = asyncio.get_running_loop().run_in_executor(None, price_list.load)
 
     async def aclose(self) -> None:
         """Close every provider."""
@@ -108,7 +113,7 @@ class Providers:
         if principal is None:
             shown = [name_of(description) for description in offered]
         else:
-            views = [view_of(description, problem=self.health.problem(description.name)) for description in descriptions]
+            views = [self._view(description, self.health.problem(description.name)) for description in descriptions]
             shown = [self._explained(view) for view in views]
         return ProviderListing(available=available, default=default, providers=shown, content_logged=content_is_logged())
 
@@ -142,7 +147,7 @@ class Providers:
         self.health.forget(name)
         changed = [field for field in changes.__struct_fields__ if getattr(changes, field) is not UNSET]
         _logger.info("provider set up", provider=name, changed=",".join(changed), by=principal.user_id)
-        return self._explained(view_of(self._client.registry.describe(name), problem=None))
+        return self._explained(self._view(self._client.registry.describe(name), None))
 
     async def remove(self, name: str, *, principal: Principal) -> None:
         """Go back to what the environment and the file say of this provider. Raises NotFoundError."""
@@ -243,6 +248,10 @@ class Providers:
             except SealedError:
                 self._unopened.add(record.name)
         return settings
+
+    def _view(self, description: ProviderDescription, problem: str | None) -> ProviderView:
+        pricing = pricing_of(self._client.registry, description.name) if description.models else None
+        return view_of(description, pricing=pricing, problem=problem)
 
     def _explained(self, view: ProviderView) -> ProviderView:
         if view.name not in self._unopened:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 
 from parley.contract.errors import Action
 from parley.contract.messages import Part, TextPart
+from parley.contract.pricing import Price
 from parley.contract.response import Citation, FinishReason, ResponseWarning
 from parley.contract.usage import Usage
 from parley.storage.database import Database
@@ -31,7 +32,7 @@ class StoredError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of an answer besides its content; times in milliseconds."""
+    """What is known of an answer besides its content; times in milliseconds, `price` is what its cost was reckoned with."""
 
     usage: Usage | None = None
     response_time_ms: int | None = None
@@ -43,6 +44,7 @@ class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: list[ResponseWarning] = []
     complete: bool = True
     error: StoredError | None = None
+    price: Price | None = None
 
 
 class MessageRecord(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from parley.cli.notes import footer
 from parley.cli.rendering import MarkdownAnswer, SafeMarkdown, split_blocks
 from parley.contract.events import (
     CitationAdded,
@@ -178,3 +179,20 @@ async def test_estimated_usage_and_an_empty_answer_are_said() -> None:
     screen = await shown([ResponseFinished(response=ChatResponse(usage=usage, provider="demo", model="demo", finish_reason="stop"))])
     assert "! The answer is empty." in screen
     assert "demo · ≈ 2 in, 0 out (estimated) · 0.0 s" in screen
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown_as"),
+    [
+        (None, None),
+        (0.0, "$0.00"),
+        (0.0000412, "$0.000041"),
+        (0.0000999, "$0.0001"),
+        (0.0034, "$0.0034"),
+        (0.25, "$0.25"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_a_cost_is_told_in_digits_that_say_something(cost: float | None, shown_as: str | None) -> None:
+    told = footer(ChatResponse(model="m", provider="p", cost=cost), seconds=1).split(" · ")
+    assert (told[-1] if "$" in told[-1] else None) == shown_as

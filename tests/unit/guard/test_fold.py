@@ -95,7 +95,7 @@ def test_parallel_tool_calls_keep_the_order_of_their_starts() -> None:
 def test_a_tool_call_that_was_not_ended_is_whole_at_the_end_and_left_out_of_a_cut_reply() -> None:
     fold = folded(TextDelta("x"), ToolCallStarted(index=0, id="1", name="weather"), ToolCallDelta(index=0, arguments='{"city":"Ulm"}'))
     assert fold.parts(aborted=True) == [TextPart(text="x")]
-    assert fold.output(aborted=True) == 'xweather{"city":"Ulm"}'
+    assert fold.output(aborted=True) == [TextPart(text="x"), ToolCall(id="1", name="weather", arguments='{"city":"Ulm"}')]
     assert fold.parts() == [TextPart(text="x"), CALL]
     assert folded(ToolCallStarted(index=0, id="1", name="weather")).parts() == [ToolCall(id="1", name="weather", arguments="{}")]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parley.contract.errors import ConfigurationError, FieldProblem
-from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Price, Route, RouteTarget, read_configuration_file
+from parley.registry.configuration_file import ConfigurationFile, ModelEntry, OperatorPrice, Route, RouteTarget, read_configuration_file
 
 
 def _read(directory: Path, text: str) -> tuple[ConfigurationFile, list[FieldProblem]]:
@@ -38,7 +38,7 @@ def test_the_whole_form(tmp_path: Path) -> None:
     assert file.default == "acme/m1"
     [acme] = file.providers
     assert (acme.name, acme.provider, acme.keys) == ("acme", "openai-compatible", ["env:A", "env:B"])
-    assert acme.models == [ModelEntry(id="m1", label="One", context_tokens=8000, price=Price(input=0.5, output=1))]
+    assert acme.models == [ModelEntry(id="m1", label="One", context_tokens=8000, price=OperatorPrice(input=0.5, output=1))]
     assert acme.settings == {"endpoint": "https://api.acme.example/v1", "timeouts": {"first_token": 60}}
     targets = [RouteTarget(model="acme/m1", weight=3), RouteTarget(model="openai/gpt-5-mini")]
     assert file.routes == [Route(name="fast", strategy="weighted", stream_guard="hold", targets=targets)]

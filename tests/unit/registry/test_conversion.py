@@ -7,7 +7,7 @@ import pytest
 from parley.contract.capabilities import Limits
 from parley.contract.errors import FieldProblem
 from parley.contract.options import Timeouts
-from parley.registry.configuration_file import ModelEntry, Price
+from parley.registry.configuration_file import ModelEntry, OperatorPrice
 from parley.registry.conversion import INVALID, convert, convert_struct
 
 
@@ -73,7 +73,7 @@ def test_lists_of_tables_are_converted_one_by_one() -> None:
     converted, problems = _convert(value, list[ModelEntry])
     assert converted is INVALID
     assert [path for path, _ in problems] == ["ACME_X[1].id", "ACME_X[2].price.inputs"]
-    assert _convert(value[:1], list[ModelEntry])[0] == [ModelEntry(id="m1", price=Price(input=1, output=2.5))]
+    assert _convert(value[:1], list[ModelEntry])[0] == [ModelEntry(id="m1", price=OperatorPrice(input=1, output=2.5))]
 
 
 def test_a_table_is_needed_where_a_struct_is() -> None:

@@ -963,6 +963,8 @@ export interface components {
         /**
          * ModelView
          * @description A model; `context_tokens` 0 = unknown; `capabilities` hold for it, not only where they differ.
+         *
+         *         `pricing` is in US dollars per million tokens, for a request of usual length; null = unknown.
          */
         ModelView: {
             capabilities: components["schemas"]["Capabilities"];
@@ -970,6 +972,7 @@ export interface components {
             description: string;
             id: string;
             label: string;
+            pricing: components["schemas"]["Price"] | null;
         };
         /**
          * NewAccount
@@ -1068,6 +1071,28 @@ export interface components {
             defaultTemperature?: number | null;
             /** @default null */
             systemPrompt?: string | null;
+        };
+        /**
+         * Price
+         * @description US dollars per million tokens, and per request. None = as all other input, or all other output.
+         *
+         *         `source` says who set it ("operator", or a price list with its version), `as_of` the day for which it was looked up.
+         */
+        Price: {
+            /** @default  */
+            asOf?: string;
+            /** @default null */
+            cached?: number | null;
+            /** @default null */
+            cacheWrite?: number | null;
+            input: number;
+            output: number;
+            /** @default 0 */
+            perRequest?: number;
+            /** @default null */
+            reasoning?: number | null;
+            /** @default  */
+            source?: string;
         };
         /**
          * Profile

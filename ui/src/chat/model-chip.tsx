@@ -8,11 +8,13 @@ import { isReady } from "../data";
 import { defaultModel, labelOf, type ShownTarget, type Target } from "./target";
 
 const count = new Intl.NumberFormat("en", { notation: "compact" });
+const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", minimumFractionDigits: 0, maximumFractionDigits: 4 });
 
 function noteOf(provider: Provider, model: Model | undefined): string {
   if (!isReady(provider)) return provider.reason ?? "It cannot be asked now.";
   const facts = [model?.description || (model ? "" : provider.description)];
   if (model?.contextTokens) facts.push(`${count.format(model.contextTokens)} tokens of context`);
+  if (model?.pricing) facts.push(`${dollars.format(model.pricing.input)} in, ${dollars.format(model.pricing.output)} out per million`);
   return facts.filter(Boolean).join(" · ");
 }
 
