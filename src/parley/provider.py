@@ -80,8 +80,14 @@ if TYPE_CHECKING:
     from parley.contract.request import ChatRequest
     from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
     from parley.contract.usage import Usage, UsageReport, UsageSource
+    from parley.transport.amazon import AmazonSignature
+    from parley.transport.auth import HeaderAuth, NoAuth
+    from parley.transport.google import GoogleToken
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
+    from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
+    from parley.wire.bedrock_converse import BedrockConverse
+    from parley.wire.cohere_v2 import CohereV2
     from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
     from parley.wire.history import EncodingWarnings, ToolIds, join_system, own_data, short_id
@@ -89,8 +95,10 @@ if TYPE_CHECKING:
     from parley.wire.json_values import count_of, list_of, object_of, text_of
     from parley.wire.model_rules import ModelRule
     from parley.wire.ndjson import JsonLinesParser
+    from parley.wire.ollama_chat import OllamaChat
     from parley.wire.openai_chat import OpenAIChat, url_of
     from parley.wire.openai_chat_errors import decode_error_body
+    from parley.wire.openai_responses import OpenAIResponses
     from parley.wire.reply_reader import ReplyReader
     from parley.wire.sse import SseEvent, SseParser
     from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
@@ -127,9 +135,17 @@ _NAMES = {
     "parley.wire.json_events": "decode_object",
     "parley.wire.json_values": "count_of list_of object_of text_of",
     "parley.wire.model_rules": "ModelRule",
+    "parley.transport.amazon": "AmazonSignature",
+    "parley.transport.auth": "HeaderAuth NoAuth",
+    "parley.transport.google": "GoogleToken",
+    "parley.wire.anthropic_messages_clouds": "AnthropicOnBedrock AnthropicOnVertex",
+    "parley.wire.bedrock_converse": "BedrockConverse",
+    "parley.wire.cohere_v2": "CohereV2",
     "parley.wire.ndjson": "JsonLinesParser",
+    "parley.wire.ollama_chat": "OllamaChat",
     "parley.wire.openai_chat": "OpenAIChat url_of",
     "parley.wire.openai_chat_errors": "decode_error_body",
+    "parley.wire.openai_responses": "OpenAIResponses",
     "parley.wire.reply_reader": "ReplyReader",
     "parley.wire.sse": "SseEvent SseParser",
     "parley.wire.tool_calls": "ToolCallAssembler ToolCallFragment",
@@ -137,10 +153,14 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "AmazonSignature",
     "AnthropicMessages",
+    "AnthropicOnBedrock",
+    "AnthropicOnVertex",
     "Auth",
     "AuthScheme",
     "AuthenticationError",
+    "BedrockConverse",
     "BudgetExceededError",
     "CacheLifetime",
     "CallerError",
@@ -150,6 +170,7 @@ __all__ = [
     "Citation",
     "CitationAdded",
     "Codec",
+    "CohereV2",
     "Config",
     "ConfigurationError",
     "ConnectError",
@@ -167,6 +188,8 @@ __all__ = [
     "FilePart",
     "FinishReason",
     "GeminiGenerate",
+    "GoogleToken",
+    "HeaderAuth",
     "HttpProvider",
     "HttpRequest",
     "ImagePart",
@@ -181,7 +204,10 @@ __all__ = [
     "ModelNotFoundError",
     "ModelRule",
     "NamedToolChoice",
+    "NoAuth",
+    "OllamaChat",
     "OpenAIChat",
+    "OpenAIResponses",
     "Options",
     "OverloadedError",
     "ParleyError",

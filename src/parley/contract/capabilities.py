@@ -62,11 +62,15 @@ class Model(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
 
 class ExtraOption(Struct, frozen=True, kw_only=True):
-    """An option that only this provider knows, given in `options.extra` and validated against `type` (any type msgspec can convert to)."""
+    """An option that only this provider knows, given in `options.extra` and validated against `type` (any type msgspec can convert to).
+
+    `api` names the one of the vendor's wires that takes it, where it speaks several; empty: all of them.
+    """
 
     name: str
     type: Any = Any
     description: str = ""
+    api: str = ""
 
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -68,6 +68,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """A vendor, declared: the wire it speaks and what is its own. The whole of most provider files.
 
     `auth` says how its key travels where that differs from its wire: an AuthScheme, or what makes an Auth of its Config (`NoAuth`).
+    `apis` are further wires that it speaks, each by the value of its Config's field `api` that chooses it. `base_url` makes the
+    endpoint of its Config where nobody set one (a region, a project).
     `capabilities` and `models` name what is known; what is left out is unknown and is sent. `timeouts` differ from the table only
     where the vendor needs it. `extra_options` declares what `options.extra` may hold; None hands everything over.
     """
@@ -86,6 +88,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     auth: AuthScheme | Callable[[Any], Auth] | None = None
     extra_options: Sequence[ExtraOption] | None = ()
     contract_version: int = CONTRACT_VERSION
+    apis: Mapping[str, Codec] = {}
+    base_url: Callable[[Any], str] | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -102,10 +106,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
         config: Any = self.config
         if not (isinstance(config, type) and issubclass(config, Config)):
             yield FieldProblem(path="config", message="must be a class derived from Config (the class, not an instance)")
-        if isinstance(self.wire, type) or not all(
-            callable(getattr(self.wire, method, None)) for method in ("encode", "decoder", "decode_error")
-        ):
-            yield FieldProblem(path="wire", message="must be a codec: an instance of one, with its parentheses")
+        for path, wire in (("wire", self.wire), *((f"apis[{api!r}]", other) for api, other in self.apis.items())):
+            if isinstance(wire, type) or not all(callable(getattr(wire, name, None)) for name in ("encode", "decoder", "decode_error")):
+                yield FieldProblem(path=path, message="must be a codec: an instance of one, with its parentheses")
+        if self.apis and not any(field.name == "api" for field in config_fields(self.config)):
+            yield FieldProblem(path="apis", message="needs a field `api` in the Config, which chooses between them")
         models: Sequence[Any] = self.models
         for index, model in enumerate(models):
             if not isinstance(model, Model):
@@ -121,10 +126,25 @@ class Dialect(Struct, frozen=True, kw_only=True):
         """
         return HttpProvider(self, config, name=name)
 
+    def wire_for(self, config: Config) -> Codec:
+        """The wire that this configuration speaks."""
+        return self.apis.get(getattr(config, "api", ""), self.wire)
+
+    def endpoint_for(self, config: Config) -> str:
+        """The base URL of this configuration; empty where nothing says it."""
+        return config.endpoint or (self.base_url(config) if self.base_url is not None else "")
+
+    def extra_options_for(self, config: Config) -> Sequence[ExtraOption] | None:
+        """What `options.extra` may hold on the wire that this configuration speaks."""
+        if self.extra_options is None:
+            return None
+        api = getattr(config, "api", "")
+        return [option for option in self.extra_options if option.api in {"", api}]
+
     def auth_for(self, config: Config) -> Auth:
         """How requests of this configuration carry their credentials."""
         if self.auth is None or isinstance(self.auth, AuthScheme):
-            return HeaderAuth(self.auth or self.wire.auth_scheme, config.api_key) if config.api_key else NoAuth()
+            return HeaderAuth(self.auth or self.wire_for(config).auth_scheme, config.api_key) if config.api_key else NoAuth()
         return self.auth(config)
 
     def key_is_required(self) -> bool:
@@ -147,16 +167,16 @@ class HttpProvider(Provider):
         self.models = dialect.models
         self.limits = dialect.limits
         self.timeouts = dialect.timeouts
-        self.extra_options = dialect.extra_options
+        self.extra_options = dialect.extra_options_for(config)
         self.docs_url = dialect.docs_url
         self.local = dialect.local
         self.contract_version = dialect.contract_version
         self.dialect = dialect
-        self.wire = dialect.wire
-        self.capabilities = dialect.capabilities.over(dialect.wire.capabilities)
+        self.wire = dialect.wire_for(config)
+        self.capabilities = dialect.capabilities.over(self.wire.capabilities)
         self._configured = config
         self._settings = ConnectionSettings(proxy=config.proxy, ca_file=config.ca_file)
-        self._endpoint = config.endpoint.rstrip("/")
+        self._endpoint = dialect.endpoint_for(config).rstrip("/")
         self._check()
         register_secrets(_secrets(config))
         self._auth = dialect.auth_for(config)

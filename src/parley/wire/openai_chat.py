@@ -12,18 +12,16 @@ import msgspec
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.codec import Decoder
-from parley.contract.errors import ParleyError, ProtocolError
+from parley.contract.errors import ParleyError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.request import ChatRequest
-from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
-from parley.wire.json_events import decode_json
-from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
 from parley.wire.model_rules import apply_model_rules
 from parley.wire.openai_chat_decode import OpenAIChatDecoder
 from parley.wire.openai_chat_dialect import WIRE_NAME, ChatDialect
 from parley.wire.openai_chat_encode import write_body
 from parley.wire.openai_chat_errors import decode_error_body
+from parley.wire.openai_models import models_in, models_request, url_of
 
 
 class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
@@ -66,38 +64,8 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
 
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """See parley.contract.codec.ListsModels."""
-        return HttpRequest(method="GET", url=url_of(target.endpoint, "/models"), headers={"Accept": "application/json"})
+        return models_request(target)
 
     def decode_models(self, head: ResponseHead, body: bytes) -> Sequence[Model]:
-        """See parley.contract.codec.ListsModels. Takes `{"data": […]}`, `{"models": […]}` and a bare list (Together)."""
-        document = decode_json(body)
-        listed: Any = document
-        if isinstance(document, dict):
-            fields = object_of(document)
-            if fields.get("error"):
-                raise self.decode_error(head, body)
-            listed = fields.get("data", fields.get("models"))
-        if not isinstance(listed, list):
-            raise ProtocolError(plain_words(head, body) if document is None else "the provider's list of models is no list")
-        models = (_model(object_of(item)) for item in list_of(listed))
-        return [model for model in models if model is not None]
-
-
-def url_of(endpoint: str, path: str) -> str:
-    """The endpoint with the path appended; a query (`?api-version=…`) stays at the end."""
-    base, mark, query = endpoint.partition("?")
-    return f"{base.rstrip('/')}{path}{mark}{query}"
-
-
-def _model(item: dict[str, Any]) -> Model | None:
-    identifier = first_text(item.get("id"), item.get("name"))
-    if not identifier:
-        return None
-    label = first_text(item.get("display_name"), item.get("name"))
-    lengths = [count_of(item.get(field)) for field in ("context_length", "context_window", "max_context_length", "max_model_len")]
-    return Model(
-        identifier,
-        label=label if label != identifier else "",
-        description=text_of(item.get("description")),
-        context_tokens=next((length for length in lengths if length), 0),
-    )
+        """See parley.contract.codec.ListsModels."""
+        return models_in(head, body, decode_error=self.decode_error)
