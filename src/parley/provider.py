@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-    from parley.contract.codec import Auth, Codec, Decoder, ListsModels
+    from parley.contract.codec import Auth, Codec, Decoder, Embeds, ListsModels
     from parley.contract.config import Config, Setting
+    from parley.contract.embeddings import EmbeddingOptions, EmbeddingPurpose, EmbeddingRequest, Embeddings
     from parley.contract.errors import (
         AuthenticationError,
         BudgetExceededError,
@@ -105,8 +106,9 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
-    "parley.contract.codec": "Auth Codec Decoder ListsModels",
+    "parley.contract.codec": "Auth Codec Decoder Embeds ListsModels",
     "parley.contract.config": "Config Setting",
+    "parley.contract.embeddings": "EmbeddingOptions EmbeddingPurpose EmbeddingRequest Embeddings",
     "parley.contract.errors": (
         "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
         "ContentFilterError ContextLengthError ErrorCode FieldProblem InvalidRequestError LimitExceededError "
@@ -180,6 +182,11 @@ __all__ = [
     "ContextLengthError",
     "Decoder",
     "Dialect",
+    "EmbeddingOptions",
+    "EmbeddingPurpose",
+    "EmbeddingRequest",
+    "Embeddings",
+    "Embeds",
     "EncodingWarnings",
     "ErrorCode",
     "Event",

@@ -19,9 +19,16 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIChat(),
+    wire=OpenAIChat(embedding_encoding="base64", embedding_batch=2048),
     capabilities=Capabilities(
-        tools=True, tool_choice=True, parallel_tool_calls=True, structured_output="native", images=True, image_urls=True, top_k=False
+        tools=True,
+        tool_choice=True,
+        parallel_tool_calls=True,
+        structured_output="native",
+        images=True,
+        image_urls=True,
+        top_k=False,
+        embeddings=True,
     ),
     models=[
         Model("gpt-5.6", label="GPT-5.6", description="Most capable, for long and hard work", context_tokens=1_050_000),
@@ -32,6 +39,11 @@ provider = Dialect(
         Model("gpt-4.1-mini", label="GPT-4.1 mini", description="Without reasoning, fast", context_tokens=1_047_576),
         Model("gpt-4o", label="GPT-4o", description="Without reasoning, text and images", context_tokens=128_000),
         Model("gpt-4o-mini", label="GPT-4o mini", description="Without reasoning, small", context_tokens=128_000),
+    ],
+    embedding_models=[
+        Model("text-embedding-3-small", label="Embedding 3 small", description="Affordable vectors, 1536 long", context_tokens=8191),
+        Model("text-embedding-3-large", label="Embedding 3 large", description="Better vectors, 3072 long", context_tokens=8191),
+        Model("text-embedding-ada-002", label="Embedding Ada 2", description="For vectors made earlier", context_tokens=8191),
     ],
     docs_url="https://platform.openai.com/docs/models",
     extra_options=[

@@ -185,6 +185,11 @@ class Registry:
             models.append(Model(default))
         return models
 
+    def embedding_models(self, name: str) -> Sequence[Model]:
+        """The models that this provider's author declares for embeddings, the first of them its default."""
+        definition = self._definition(self._instance(name))
+        return definition.embedding_models if isinstance(definition, Definition) else ()
+
     def default_model(self, name: str) -> str:
         """The model that this provider uses where a request names none; empty where it has none."""
         instance = self._instance(name)

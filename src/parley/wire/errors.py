@@ -108,6 +108,7 @@ _WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
         ),
         (
             r"\bmodels?\b.{0,120}(does not exist|do not exist|not exist\b|not found|no longer available|decommissioned)"
+            r"|^model \S+ is not supported"
             r"|(no such|unknown|invalid) model|not a valid model|no endpoints found|deployment .{0,80}(does not exist|not found)",
             ModelNotFoundError,
         ),

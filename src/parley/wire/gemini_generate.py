@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -17,6 +16,7 @@ from parley.contract.errors import ParleyError, ProtocolError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.request import ChatRequest
 from parley.wire.errors import plain_words
+from parley.wire.gemini_embeddings import GeminiEmbeddings, model_path
 from parley.wire.gemini_generate_history import GenerateHistory
 from parley.wire.gemini_generate_models import GEMINI_TRAITS, GeminiTraits, traits_of
 from parley.wire.gemini_generate_reply import GenerateDecoder, decode_generate_error
@@ -26,7 +26,7 @@ from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, list_of, object_of, text_of
 
 
-class GeminiGenerate:
+class GeminiGenerate(GeminiEmbeddings):
     """The codec. `traits` say what models take; a cloud that hosts this wire under another address derives from this class and overrides
     `url`.
     """
@@ -53,15 +53,16 @@ class GeminiGenerate:
         citations=True,
         usage=True,
         list_models=True,
+        embeddings=True,
     )
 
     def __init__(self, *, traits: Sequence[GeminiTraits] = GEMINI_TRAITS) -> None:
         self._traits = traits
 
     def url(self, target: Target, *, stream: bool) -> str:
-        """Where content is asked for. A model id with a slash ("tunedModels/…", "models/…") is a path already."""
-        path = quote(target.model if "/" in target.model else f"models/{target.model}", safe="/@:.-_")
-        return f"{target.endpoint.rstrip('/')}/{path}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
+        """Where content is asked for."""
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return f"{target.endpoint.rstrip('/')}/{model_path(target.model)}:{method}"
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""

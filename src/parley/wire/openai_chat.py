@@ -28,7 +28,7 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
     """The codec; its fields are the dialect's options. A provider with a quirk of its own derives from it and overrides a method."""
 
     name = WIRE_NAME
-    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=True, embeddings=False, count_tokens=False)
+    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=True, count_tokens=False)
     auth_scheme = AuthScheme()
 
     def chat_url(self, target: Target) -> str:

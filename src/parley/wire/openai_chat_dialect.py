@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from msgspec import Struct
-
 from parley.wire.history import ToolIds
 from parley.wire.model_rules import ModelRule
+from parley.wire.openai_embeddings import OpenAIEmbeddings
 
 WIRE_NAME = "openai_chat"
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
@@ -31,12 +30,13 @@ OPENAI_RULES: tuple[ModelRule, ...] = (
 )
 
 
-class ChatDialect(Struct, frozen=True, kw_only=True):
+class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     """The options of a dialect; each has users at two vendors.
 
     `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
     reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
     `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
+    Those of embeddings are in OpenAIEmbeddings.
     """
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
