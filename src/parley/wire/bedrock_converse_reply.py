@@ -43,32 +43,12 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "malformed_model_output": "error",
     "malformed_tool_use": "error",
 }
-# What the service calls its faults, in the words that the common table knows: https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html.
-_CODES = {
-    "throttlingexception": "rate_limited",
-    "servicequotaexceededexception": "insufficient_quota",
-    "accessdeniedexception": "permission_denied",
-    "unrecognizedclientexception": "invalid_api_key",
-    "invalidsignatureexception": "invalid_api_key",
-    "expiredtokenexception": "invalid_api_key",
-    "missingauthenticationtokenexception": "invalid_api_key",
-    "incompletesignatureexception": "invalid_api_key",
-    "modelnotreadyexception": "service_unavailable",
-    "serviceunavailableexception": "service_unavailable",
-    "internalserverexception": "internal_server_error",
-    "modelstreamerrorexception": "internal_server_error",
-    "modelerrorexception": "internal_server_error",
-    "modeltimeoutexception": "internal_server_error",
-    "resourcenotfoundexception": "model_not_found",
-    "validationexception": "invalid_request_error",
-}
 
 
 def converse_error(head: ResponseHead, *, message: str, code: str) -> ParleyError:
     """The error that the service's own name for it (`ThrottlingException:http://…`) and its words mean."""
     name = code.partition(":")[0].rsplit("#", 1)[-1]
-    known = _CODES.get(name.lower(), name)
-    error_class = classify(head.status, message, codes=(known,))
+    error_class = classify(head.status, message, codes=(name,))
     return provider_error(head, message=message, provider_code=name or None, error_class=error_class)
 
 

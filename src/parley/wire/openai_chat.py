@@ -56,11 +56,11 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
 
     def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
         """See parley.contract.codec.Codec."""
-        return OpenAIChatDecoder(request, head, wire=self.name)
+        return OpenAIChatDecoder(request, head, wire=self.name, own_codes=self.error_codes)
 
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.contract.codec.Codec."""
-        return decode_error_body(head, body)
+        return decode_error_body(head, body, own_codes=self.error_codes)
 
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """See parley.contract.codec.ListsModels."""
