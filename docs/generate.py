@@ -40,6 +40,17 @@ CONTRACT = {
     "A provider": ("parley.contract.provider", "Provider"),
     "A dialect of a known wire": ("parley.transport.http_provider", "Dialect"),
     "A new wire": ("parley.contract.codec", "Codec Decoder ListsModels Embeds Auth"),
+    "For a new wire: reading replies": ("parley.wire.reply_reader", "ReplyReader"),
+    "For a new wire: tool calls": ("parley.wire.tool_calls", "ToolCallAssembler ToolCallFragment"),
+    "For a new wire: errors": ("parley.wire.errors", "provider_error plain_words"),
+    "For a new wire: the conversation": (
+        "parley.wire.history",
+        "Turn turns join_system own_data ToolIds short_id result_text data_url EncodingWarnings",
+    ),
+    "For a new wire: JSON of no certain shape": ("parley.wire.json_values", "object_of list_of text_of count_of"),
+    "For a new wire: JSON from bytes": ("parley.wire.json_events", "decode_object"),
+    "For a new wire: quirks of models": ("parley.wire.model_rules", "ModelRule apply_model_rules"),
+    "How a key travels": ("parley.transport.auth", "HeaderAuth NoAuth"),
     "HTTP, as codecs see it": ("parley.contract.http", "HttpRequest ResponseHead Target AuthScheme"),
 }
 LIBRARY = {
@@ -48,6 +59,10 @@ LIBRARY = {
     "A loaded provider": ("parley.guard.guarded", "GuardedProvider"),
     "Without asyncio": ("parley.sync", "chat stream embed"),
     "What a provider is shown as": ("parley.registry.description", "ProviderDescription FieldDescription"),
+    "The contract as tests": ("parley.testing.suite", "ProviderContract"),
+    "The contract as findings": ("parley.testing.findings", "Finding Verdict Section"),
+    "A provider under test": ("parley.testing.subject", "subject_of Subject Served"),
+    "Looking at it": ("parley.testing.rules", "Rule rules_for look examine"),
     "Replaying recordings": ("parley.testing.replay", "ReplayServer Answer ReceivedRequest answer_of"),
     "Recordings": (
         "parley.testing.recordings",

@@ -1,4 +1,4 @@
-"""The author's door: everything a provider file needs, from contract, wire and transport. Knows no provider.
+"""The author's door: everything a provider file or a new wire needs, from contract, wire and transport. Knows no provider.
 
 Names are loaded when they are first used: a provider of one wire does not pay for the others.
 """
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         UnknownModelError,
         UnknownProviderError,
         UnsupportedFeatureError,
+        error_class_for_status,
     )
     from parley.contract.events import (
         CitationAdded,
@@ -91,10 +92,10 @@ if TYPE_CHECKING:
     from parley.wire.cohere_v2 import CohereV2
     from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
-    from parley.wire.history import EncodingWarnings, ToolIds, join_system, own_data, short_id
+    from parley.wire.history import EncodingWarnings, ToolIds, Turn, data_url, join_system, own_data, result_text, short_id, turns
     from parley.wire.json_events import decode_object
     from parley.wire.json_values import count_of, list_of, object_of, text_of
-    from parley.wire.model_rules import ModelRule
+    from parley.wire.model_rules import ModelRule, apply_model_rules
     from parley.wire.ndjson import JsonLinesParser
     from parley.wire.ollama_chat import OllamaChat
     from parley.wire.openai_chat import OpenAIChat, url_of
@@ -114,7 +115,7 @@ _NAMES = {
         "ContentFilterError ContextLengthError ErrorCode FieldProblem InvalidRequestError LimitExceededError "
         "MissingCredentialError ModelNotFoundError OverloadedError ParleyError PermissionDeniedError PolicyError ProtocolError "
         "ProviderError ProviderTimeoutError QueueFullError QuotaExceededError RateLimitError RequestRejectedError ServerError "
-        "StreamTruncatedError TransportError UnknownModelError UnknownProviderError UnsupportedFeatureError"
+        "StreamTruncatedError TransportError UnknownModelError UnknownProviderError UnsupportedFeatureError error_class_for_status"
     ),
     "parley.contract.events": (
         "CitationAdded Event PartAdded ReasoningDelta ReasoningEnded RefusalDelta ResponseFinished ResponseStarted TextDelta "
@@ -129,20 +130,20 @@ _NAMES = {
     "parley.contract.request": "ChatRequest",
     "parley.contract.response": "ChatResponse Citation ConnectionStatus FinishReason RateLimits ResponseWarning",
     "parley.contract.usage": "Usage UsageReport UsageSource",
+    "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
     "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
-    "parley.wire.history": "EncodingWarnings ToolIds join_system own_data short_id",
+    "parley.wire.history": "EncodingWarnings ToolIds Turn data_url join_system own_data result_text short_id turns",
     "parley.wire.json_events": "decode_object",
     "parley.wire.json_values": "count_of list_of object_of text_of",
-    "parley.wire.model_rules": "ModelRule",
     "parley.transport.amazon": "AmazonSignature",
-    "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.google": "GoogleToken",
     "parley.wire.anthropic_messages_clouds": "AnthropicOnBedrock AnthropicOnVertex",
     "parley.wire.bedrock_converse": "BedrockConverse",
     "parley.wire.cohere_v2": "CohereV2",
+    "parley.wire.model_rules": "ModelRule apply_model_rules",
     "parley.wire.ndjson": "JsonLinesParser",
     "parley.wire.ollama_chat": "OllamaChat",
     "parley.wire.openai_chat": "OpenAIChat url_of",
@@ -263,6 +264,7 @@ __all__ = [
     "ToolIds",
     "ToolResult",
     "TransportError",
+    "Turn",
     "UnknownModelError",
     "UnknownProviderError",
     "UnsupportedFeatureError",
@@ -271,17 +273,22 @@ __all__ = [
     "UsageReported",
     "UsageSource",
     "WarningRaised",
+    "apply_model_rules",
     "count_of",
+    "data_url",
     "decode_error_body",
     "decode_object",
+    "error_class_for_status",
     "join_system",
     "list_of",
     "object_of",
     "own_data",
     "plain_words",
     "provider_error",
+    "result_text",
     "short_id",
     "text_of",
+    "turns",
     "url_of",
 ]
 

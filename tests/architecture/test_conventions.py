@@ -74,3 +74,13 @@ def test_no_vendor_is_named_outside_its_own_file(path: Path) -> None:
 def test_the_vendor_check_sees_a_vendor() -> None:
     assert vendor_mentions("if name == 'openai': pass")
     assert not vendor_mentions('"""Openai in a docstring."""')
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.relative_to(SOURCE).parts[0] == "server"], ids=place_of)
+def test_the_server_decides_nothing_by_the_address_that_a_request_claims(path: Path) -> None:
+    found = [
+        f"line {node.lineno}: request.{node.attr}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"url", "base_url"} and getattr(node.value, "id", "") == "request"
+    ]
+    assert not found, f"{place_of(path)}: the Host header is the caller's word; use the settings' own URL ({', '.join(found)})"

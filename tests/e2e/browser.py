@@ -58,6 +58,12 @@ class Browser:
         await self.page.get_by_role("button", name="Try the built-in demo").click()
         await expect(self.composer).to_be_visible()
 
+    async def sign_in(self, username: str = "ada") -> None:
+        """From the screen that asks for it."""
+        await self.page.get_by_label("User name or e-mail").fill(username)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+
     async def say(self, text: str) -> None:
         await self.composer.fill(text)
         await self.page.get_by_role("button", name="Send").click()

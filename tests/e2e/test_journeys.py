@@ -10,12 +10,12 @@ from playwright.async_api import expect
 
 from parley.testing.replay import Answer, ReplayServer
 
-from ..integration.server_process import PASSWORD
 from .browser import PHONE, browsing, needs_browser
 
 pytestmark = needs_browser
 
 DEMO_BADGE = "Demo – prepared text, no AI"
+UNDO_SECONDS = 7
 SLOW_BEGINNING = "These words come slowly"
 SLOW_END = "while it is being written."
 KEY = "sk-canary-page-0d9e5b7a41"
@@ -125,6 +125,32 @@ async def test_a_chat_asks_with_the_model_and_the_temperature_of_its_settings(tm
             assert (asked["model"], asked["temperature"]) == (other, 0.1)
 
 
+async def test_a_long_message_has_room_in_the_list_and_where_it_is_edited(tmp_path: Path) -> None:
+    question = "Explain, at some length, how a cache works and why what it holds may be stale.\n\n" + "word " * 300
+    async with browsing(tmp_path) as browser:
+        page = browser.page
+        await browser.set_up_with_the_demo()
+        await browser.say(question)
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        chats = page.get_by_role("navigation", name="Chats")
+        await chats.get_by_role("link", name="Explain, at some length").hover()
+        menu = page.get_by_role("button", name="Actions for Explain")
+        room, button = await chats.bounding_box(), await menu.bounding_box()
+        assert room is not None
+        assert button is not None
+        assert button["x"] + button["width"] <= room["x"] + room["width"], "the row is wider than the list"
+        await page.get_by_role("article", name="You").hover()
+        await page.get_by_role("button", name="Edit").click()
+        await browser.picture("editing")
+        field = page.get_by_role("textbox", name="Edit the message")
+        assert await field.evaluate("field => field.clientHeight >= Math.min(field.scrollHeight, innerHeight / 3)")
+        await field.fill("table")
+        await page.get_by_role("button", name="Send as a new branch").click()
+        await expect(browser.answer.locator("table")).to_be_visible()
+        await page.get_by_role("button", name="Previous").first.click()
+        await expect(page.get_by_role("article", name="You")).to_contain_text("at some length")
+
+
 async def test_sign_out_and_in_again(tmp_path: Path) -> None:
     async with browsing(tmp_path) as browser:
         page = browser.page
@@ -136,11 +162,57 @@ async def test_sign_out_and_in_again(tmp_path: Path) -> None:
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         await expect(page.get_by_role("article")).to_have_count(0)
         await browser.picture("sign-in")
-        await page.get_by_label("User name or e-mail").fill("ada")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
+        await browser.sign_in()
         await page.get_by_role("navigation", name="Chats").get_by_role("link", name="table").click()
         await expect(browser.answer.locator("table")).to_be_visible()
+
+
+async def test_a_deleted_chat_is_gone_at_once_and_stays_gone(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        page = browser.page
+        chats = page.get_by_role("navigation", name="Chats")
+        await browser.set_up_with_the_demo()
+        await browser.say("table")
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        await page.get_by_role("button", name="Actions for table").click()
+        await page.get_by_role("menuitem", name="Rename").click()
+        await page.get_by_role("textbox", name="Title of the chat").fill("Grown tables")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Actions for Grown tables").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(chats.get_by_role("link", name="Grown tables")).to_be_visible()
+        await page.get_by_role("button", name="Actions for Grown tables").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await expect(chats.get_by_role("link", name="Grown tables")).to_have_count(0)
+        await page.keyboard.press("Control+k")
+        await page.get_by_role("combobox", name="Search chats").fill("tables")
+        await expect(page.get_by_text("Nothing was found for")).to_be_visible(timeout=UNDO_SECONDS * 500)
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Undo")).to_be_visible()
+        # Signing out while it could still be undone must not bring it back.
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        await expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+        await browser.sign_in()
+        await expect(browser.composer).to_be_visible()
+        await expect(chats.get_by_text("Your chats will be listed here.")).to_be_visible()
+
+
+async def test_where_nothing_is_set_up_the_administrator_is_led_there_and_others_are_told_whom_to_ask(tmp_path: Path) -> None:
+    async with browsing(tmp_path, variables={"DEMO": "off"}) as browser:
+        page = browser.page
+        await browser.set_up()
+        await expect(page.get_by_role("region", name="Set up a first provider")).to_be_visible()
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Sign out").click()
+        await browser.server.sign_up("grace")
+        await browser.sign_in("grace")
+        await expect(page.get_by_text("The administrator of this server can add one.")).to_be_visible()
+        await browser.picture("nothing-set-up")
+        await expect(browser.composer).to_have_count(0)
+        await expect(page.get_by_text("demo")).to_have_count(0)
 
 
 async def test_a_wrong_key_is_told_in_place_and_a_right_one_leads_on(tmp_path: Path) -> None:
@@ -220,6 +292,23 @@ async def test_on_a_phone_everything_is_in_reach(tmp_path: Path) -> None:
         await page.get_by_role("button", name="Open the list of chats").tap()
         await expect(page.get_by_role("navigation", name="Chats").get_by_role("link", name="table")).to_be_visible()
         await browser.picture("phone-drawer")
+
+
+async def test_the_page_says_so_where_what_is_written_is_logged(tmp_path: Path) -> None:
+    said = "write what is asked and answered to its log"
+    logged, not_logged = tmp_path / "logged", tmp_path / "not-logged"
+    logged.mkdir()
+    not_logged.mkdir()
+    async with browsing(logged, variables={"LOG_CONTENT": "on"}) as browser:
+        await browser.set_up_with_the_demo()
+        await expect(browser.page.get_by_text(said)).to_be_visible()
+        await browser.say("table")
+        await expect(browser.answer).to_have_attribute("aria-busy", "false")
+        await expect(browser.page.get_by_text(said)).to_be_visible()
+        await browser.picture("logged")
+    async with browsing(not_logged) as browser:
+        await browser.set_up_with_the_demo()
+        await expect(browser.page.get_by_text(said)).to_have_count(0)
 
 
 async def test_in_the_dark(tmp_path: Path) -> None:

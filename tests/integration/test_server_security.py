@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import sqlite3
@@ -37,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/chat/message": {"sessionId": "{session_id}", "message": "code", "attachments": ["{attachment_id}"]},
     "POST /api/v1/chat/message/simple": {"sessionId": "{session_id}", "message": "code", "attachments": ["{attachment_id}"]},
     "PATCH /api/v1/chat/messages/{message_id}": {"message": "table"},
+    "PATCH /api/v1/chat/sessions/{session_id}": {"shownMessageId": "{message_id}"},
     "POST /v1/chat/completions": {"model": "demo", "messages": [{"role": "user", "content": "code"}]},
 }
 # These answer with the refusal of the credentials in the body, which is no refusal of the caller.
@@ -225,6 +227,12 @@ async def test_what_belongs_to_somebody_else_does_not_exist(tmp_path: Path) -> N
             reply = await server.request("GET", stream, token=people["admin"].token, **options)
             if reply.status != 404:
                 wrong.append(f"{stream} with {options}: {reply.status}")
+        # A cursor is opaque to people, and still only a message's id.
+        cursor = base64.urlsafe_b64encode(json.dumps(foreign.message_id).encode()).decode().rstrip("=")
+        for path in (f"/api/v1/chat/sessions/{own.session_id}/messages", "/api/v1/attachments"):
+            reply = await server.request("GET", path, token=people["admin"].token, params={"cursor": cursor})
+            if foreign.message_id in reply.body.decode() or foreign.attachment_id in reply.body.decode():
+                wrong.append(f"{path} with the cursor of somebody else: {reply.body[:200]}")
         for path in (f"/api/v1/chat/sessions/{foreign.session_id}", f"/api/v1/attachments/{foreign.attachment_id}"):
             assert (await server.request("GET", path, token=people["owner"].token)).status == 200
     assert not wrong, "\n".join(wrong)

@@ -42,7 +42,7 @@ def application() -> typer.Typer:
     """The commands, without what they need to run: that is imported when one of them starts."""
     import typer
 
-    from parley.cli import key, provider
+    from parley.cli import checking, key, provider
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
@@ -62,6 +62,7 @@ def application() -> typer.Typer:
     group.command("env")(provider.env)
     group.command("docs")(provider.docs)
     group.command("record")(provider.record)
+    group.command("check")(checking.check)
     group.command("replay")(provider.replay)
     group.command("faults")(provider.faults)
     built.add_typer(group, name="provider")

@@ -31,6 +31,18 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsWhole(Protocol):
+    """A decoder that says when the answer is whole and only counts may still come: a server that then keeps the line open without the
+    wire's end marker is not waited for.
+    """
+
+    @property
+    def whole(self) -> bool:
+        """Whether the reason why the model stopped has come."""
+        ...
+
+
 class Codec(Protocol):
     """A wire format. Pure: no I/O, no waiting, no state between calls."""
 

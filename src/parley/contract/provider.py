@@ -15,6 +15,9 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 
 CONTRACT_VERSION = 1
+"""The newest version that this Parley knows."""
+FIRST_CONTRACT_VERSION = 1
+"""What a provider that says nothing is written for; it stays 1 when CONTRACT_VERSION grows."""
 
 
 class Provider:
@@ -37,7 +40,7 @@ class Provider:
     extra_options: Sequence[ExtraOption] | None = ()
     docs_url: str = ""
     local: bool = False
-    contract_version: int = CONTRACT_VERSION
+    contract_version: int = FIRST_CONTRACT_VERSION
     config_type: ClassVar[type[Config]] = Config
 
     def __init__(self, config: Config | None = None) -> None:

@@ -15,7 +15,7 @@ from parley.contract.response import ChatResponse, FinishReason, ResponseWarning
 from parley.contract.usage import UsageReport
 from parley.guard.clock import Clock
 from parley.guard.conduct import Conduct
-from parley.guard.faults import adopt, cut_reason
+from parley.guard.faults import adopt, blame, cut_reason
 from parley.guard.fold import Fold, reply_events, reply_id
 from parley.guard.tasks import stop
 from parley.guard.timers import TimeLimits, TimerName, Watchdog
@@ -191,6 +191,10 @@ class Call:
                 self._conclude()
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
+            if not self._over:
+                blame(error, surroundings.conduct)
+                if self._fold.finished is not None:
+                    surroundings.conduct.violated("error_after_end", f"{type(error).__name__} was raised after the end of the reply")
             self._fail(error)
             if self._over if cancelled else not isinstance(error, Exception):
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parley.contract.errors import ParleyError, ProtocolError, StreamTruncatedError, TransportError
 from parley.contract.response import FinishReason
+from parley.guard.conduct import Conduct
 from parley.telemetry import scrub
 
 MAX_MESSAGE_CHARACTERS = 1000
@@ -21,6 +22,14 @@ def adopt(error: BaseException, *, provider: str, model: str) -> ParleyError:
     # Scrubbed before the final cut, lest half a secret be left at its end.
     reword(error, scrub(error.message[: 4 * MAX_MESSAGE_CHARACTERS])[:MAX_MESSAGE_CHARACTERS])
     return error
+
+
+def blame(error: BaseException, conduct: Conduct) -> None:
+    """Record what is wrong with an error that an author's code raised, before `adopt` mends it: its class, and secrets in its words."""
+    if not isinstance(error, ParleyError):
+        conduct.violated("foreign_exception", f"{type(error).__name__} was raised, which is no error of the contract")
+    if any(scrub(words) != words for words in (_words(error), *(value for value in error.args if isinstance(value, str)))):
+        conduct.violated("secret_in_error", f"the words of a {type(error).__name__} held a secret")
 
 
 def _scrub_chain(error: BaseException) -> None:

@@ -33,6 +33,7 @@ from parley.guard.callbacks import Callback, Callbacks
 from parley.guard.checks import invalid
 from parley.guard.clock import Clock, LoopClock
 from parley.guard.conduct import Conduct, Violation
+from parley.guard.declarations import check_declaration
 from parley.guard.drivers import ways_of
 from parley.guard.embedding import ask_all, asker, batches, check_embedding_request, joined, read_embedding_request, settle
 from parley.guard.faults import adopt, reword
@@ -89,6 +90,7 @@ class GuardedProvider:
         self.name = name or self._provider.name
         if not self.name:
             raise ConfigurationError(f"{type(provider).__name__} has no name; set `name` to a string such as 'my-provider'")
+        check_declaration(self._provider)
         self._clock = clock or LoopClock()
         self._conduct = Conduct(self.name)
         self._surroundings = Surroundings(

@@ -16,7 +16,7 @@ from parley.contract.config import Config
 from parley.contract.errors import ConfigurationError, ParleyError, ProtocolError, UnsupportedFeatureError
 from parley.contract.events import ResponseFinished, TextDelta
 from parley.contract.options import Timeouts
-from parley.contract.provider import CONTRACT_VERSION, Provider
+from parley.contract.provider import FIRST_CONTRACT_VERSION, Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.guard.call import Intake
@@ -32,7 +32,7 @@ _ATTRIBUTES: dict[str, tuple[type | tuple[type, ...], Any]] = {
     "limits": (Limits, Limits()),
     "timeouts": (Timeouts, Timeouts()),
     "local": (bool, False),
-    "contract_version": (int, CONTRACT_VERSION),
+    "contract_version": (int, FIRST_CONTRACT_VERSION),
 }
 
 
@@ -63,10 +63,12 @@ class SeedStyleProvider(Provider):
         """Call stream_response and bring what it says into the intake."""
         told = _Told(self.name, intake, conduct)
         method = self.subject.stream_response
-        if inspect.iscoroutinefunction(method):
-            returned = await self._listen(method, request, told)
-        else:
-            returned = await self._listen_to_thread(method, request, told)
+        listen = self._listen if inspect.iscoroutinefunction(method) else self._listen_to_thread
+        try:
+            returned = await listen(method, request, told)
+        except Exception as error:
+            told.failed(error)
+            raise
         told.conclude(returned)
 
     async def generate(self, request: ChatRequest) -> ChatResponse:
@@ -229,6 +231,11 @@ class _Told:
             self._conduct.violated("error_after_done", "on_error was called after on_done")
         self._error = error if isinstance(error, Exception) else ProtocolError(f"{self._provider} reported an error: {error}")
 
+    def failed(self, error: Exception) -> None:
+        """The method has raised."""
+        if self._done and error is not self.refused:
+            self._conduct.violated("raises_after_done", f"{type(error).__name__} was raised after on_done")
+
     def conclude(self, returned: Any) -> None:
         """The method has returned: the end of the reply, or the error that was told."""
         if self.refused is not None:
@@ -240,8 +247,19 @@ class _Told:
             self._conduct.violated("no_on_done", "stream_response returned without calling on_done")
         told = self._result if self._result is not None else returned
         reply = read_reply(told, provider=self._provider, method="stream_response")
+        if self._result is not None and reply is not None:
+            self._compare(reply.text, returned)
         if reply is not None:
             self.intake.take((ResponseFinished(response=reply),))
+
+    def _compare(self, text: str, returned: Any) -> None:
+        """What on_done was given counts; a reply that the method then returns must say the same."""
+        try:
+            again = read_reply(returned, provider=self._provider, method="stream_response")
+        except ProtocolError:
+            return  # something of the author's own, which nobody reads
+        if again is not None and again.text not in {"", text}:
+            self._conduct.violated("text_mismatch", "stream_response returned another text than it had given to on_done")
 
 
 async def _call(method: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from parley.contract.errors import ProviderTimeoutError
 from parley.guard.clock import Clock
 from parley.guard.conduct import Conduct
-from parley.guard.faults import adopt
+from parley.guard.faults import adopt, blame
 
 CANCELLATION_SECONDS = 0.1
 """So long a cancelled provider has to stop."""
@@ -58,5 +58,6 @@ async def supervise(work: Coroutine[Any, Any, _Result], seconds: float, *, clock
             await stop(task, clock=clock, conduct=conduct)
     error = asyncio.CancelledError("it cancelled its own call") if task.cancelled() else task.exception()
     if error is not None:
+        blame(error, conduct)
         raise adopt(error, provider=conduct.provider, model="")
     return task.result()

@@ -12,8 +12,6 @@ from typing import Any, TypeAlias, cast
 import msgspec
 from msgspec import Struct
 
-from parley.contract.errors import error_class_for_status
-from parley.contract.response import FinishReason
 from parley.provider import (
     Capabilities,
     ChatRequest,
@@ -28,6 +26,7 @@ from parley.provider import (
     ContextLengthError,
     Event,
     FilePart,
+    FinishReason,
     ImagePart,
     Message,
     Model,
@@ -57,6 +56,7 @@ from parley.provider import (
     UsageReport,
     UsageReported,
     WarningRaised,
+    error_class_for_status,
 )
 
 MARK = "[demo] "

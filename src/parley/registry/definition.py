@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -15,7 +16,7 @@ from msgspec import Struct, structs
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.codec import Codec
 from parley.contract.config import Config
-from parley.contract.provider import CONTRACT_VERSION, Provider
+from parley.contract.provider import CONTRACT_VERSION, FIRST_CONTRACT_VERSION, Provider
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
 from parley.registry.discovery import Candidate
 from parley.telemetry import scrub
@@ -66,7 +67,7 @@ def define(candidate: Candidate) -> Definition:
         raise UnusableProviderError(candidate.conflict)
     try:
         loaded = candidate.load()
-        offered = _offered(loaded) if isinstance(loaded, ModuleType) else loaded
+        offered = offered_by(loaded) if isinstance(loaded, ModuleType) else loaded
         return _definition(offered, candidate)
     except UnusableProviderError:
         raise
@@ -79,7 +80,7 @@ def define(candidate: Candidate) -> Definition:
 
 def told(error: BaseException, candidate: Candidate) -> str:
     """What a plugin raised, with the line of its own file that led to it where there is one."""
-    words = f"{type(error).__name__}: {error}"
+    words = f"{type(error).__name__}: {error}{_perhaps_too_old(error)}"
     if isinstance(error, SyntaxError):
         return words  # it names its line itself
     stem = candidate.name.replace("-", "_")
@@ -88,7 +89,8 @@ def told(error: BaseException, candidate: Candidate) -> str:
     return f"{words} ({own[-1][0]}, line {own[-1][1]})" if own else words
 
 
-def _offered(module: ModuleType) -> Any:
+def offered_by(module: ModuleType) -> Any:
+    """The provider that a module offers: its `provider`, else its one provider class. Raises UnusableProviderError where there is none."""
     if hasattr(module, "provider"):
         return module.provider
     own = [value for value in vars(module).values() if _is_provider_class(value) and value.__module__ == module.__name__]
@@ -115,9 +117,7 @@ def _definition(offered: Any, candidate: Candidate) -> Definition:
             f"`provider` is {type(offered).__name__}; it must be a Dialect, a Provider, or a class with stream_response"
         )
     name = _declared_name(offered, candidate)
-    version = getattr(offered, "contract_version", 1)
-    if not isinstance(version, int) or version > CONTRACT_VERSION:
-        raise UnusableProviderError(f"it is written for contract version {version}; this Parley knows {CONTRACT_VERSION}")
+    _check_version(offered)
     if isinstance(offered, Dialect):
         declared = _declared(offered, name=name, origin=candidate.origin, config_type=offered.config, create=_from_dialect(offered))
         capabilities = offered.capabilities.over(offered.wire.capabilities)
@@ -127,6 +127,31 @@ def _definition(offered: Any, candidate: Candidate) -> Definition:
         config_type = PlainConfig
     create = _from_class(cast("Any", offered), name) if isinstance(offered, type) else _from_instance(offered)
     return _declared(offered, name=name, origin=candidate.origin, config_type=config_type, create=create)
+
+
+def _check_version(offered: Any) -> None:
+    """Raise UnusableProviderError for a provider that this Parley is too old for, or whose version is none."""
+    written_for: Any = getattr(offered, "contract_version", FIRST_CONTRACT_VERSION)
+    if isinstance(written_for, bool) or not isinstance(written_for, int) or written_for < FIRST_CONTRACT_VERSION:
+        raise UnusableProviderError(
+            f"its contract_version is {written_for!r}; write the number of the contract that it is written for, or leave it out for "
+            f"{FIRST_CONTRACT_VERSION} ({_what_this_parley_knows()})"
+        )
+    if written_for > CONTRACT_VERSION:
+        raise UnusableProviderError(
+            f"it is written for contract version {written_for}, and {_what_this_parley_knows()}; upgrade Parley "
+            "(pip install --upgrade parley-ai), or install a release of this provider that was made for this Parley"
+        )
+
+
+def _perhaps_too_old(error: BaseException) -> str:
+    """A name that Parley does not offer may be one that a later Parley does."""
+    missing = isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "parley"
+    return f"; is it written for a later Parley than {version('parley-ai')}?" if missing else ""
+
+
+def _what_this_parley_knows() -> str:
+    return f"Parley {version('parley-ai')} knows versions up to {CONTRACT_VERSION}"
 
 
 def _declared_name(offered: Any, candidate: Candidate) -> str:
@@ -158,6 +183,7 @@ def _from_class(provider_class: Callable[..., Any], name: str) -> Create:
             provider.name = name
         elif own_name != name:
             raise UnusableProviderError(f"it calls itself {own_name!r}, but was found as {name!r}; make them the same")
+        _check_version(provider)  # a constructor may set it
         return _redeclared(provider, declared)
 
     return create

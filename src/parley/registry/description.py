@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.config import Config, ConfigField, config_fields
+from parley.registry.definition import Definition
+from parley.registry.discovery import Candidate
 from parley.registry.instances import Instance
 
 Status: TypeAlias = Literal["ready", "unconfigured", "quarantined"]
@@ -46,6 +48,28 @@ class ProviderDescription(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     local: bool = False
     fields: Sequence[FieldDescription] = ()
+
+
+def describe_declared(definition: Definition) -> ProviderDescription:
+    """A provider as its author declares it, under its own name, where nobody has configured it."""
+    candidate = Candidate(name=definition.name, origin=definition.origin, load=lambda: None)
+    fields = describe_fields(definition.config_type, Instance(name=definition.name, candidate=candidate, declared_by=definition.origin), {})
+    return ProviderDescription(
+        name=definition.name,
+        provider=definition.name,
+        origin=definition.origin,
+        status="unconfigured" if any(field.required for field in fields) else "ready",
+        label=definition.label,
+        description=definition.description,
+        model=next((field.default for field in fields if field.name == "model"), "") or next((model.id for model in definition.models), ""),
+        models=definition.models,
+        capabilities=definition.capabilities,
+        extra_options=definition.extra_options,
+        limits=definition.limits,
+        docs_url=definition.docs_url,
+        local=definition.local,
+        fields=fields,
+    )
 
 
 def describe_fields(config_type: type[Config], instance: Instance, origins: Mapping[str, str]) -> list[FieldDescription]:

@@ -52,6 +52,7 @@ STATUSES: Final[dict[ErrorCode, int]] = {
 }
 # A 429 must say when to come back; a vendor that does not say so has limits by the minute.
 UNKNOWN_RETRY_AFTER_SECONDS: Final = 10
+_OUR_LIMITS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.QUEUE_FULL, ErrorCode.BUDGET_EXCEEDED})
 
 
 class InternalError(ParleyError):
@@ -94,7 +95,7 @@ def status_of(error: ParleyError) -> int:
 def error_document(error: ParleyError, request_id: str) -> ErrorDocument:
     """The error's document. Texts pass the scrubber once more: whatever a vendor or a driver said, no secret leaves here."""
     return ErrorDocument(
-        error=str(error.code).replace("_", " ").capitalize(),
+        error=str(error.code).replace("_", " ").capitalize().replace(" json", " JSON"),
         message=scrub(error.message),
         code=error.code,
         request_id=request_id,
@@ -118,6 +119,8 @@ def error_headers(error: ParleyError) -> dict[str, str]:
     headers: dict[str, str] = {}
     if (seconds := retry_after_seconds(error)) is not None:
         headers["Retry-After"] = str(max(1, ceil(seconds)))
+        if error.code in _OUR_LIMITS:
+            headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": headers["Retry-After"]}
     if error.code == ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="parley"'
     return headers

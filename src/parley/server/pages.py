@@ -79,7 +79,7 @@ class Pages:
             self._files[name] = PageFile(
                 content=content,
                 compressed=None if small else gzip.compress(content, 6, mtime=0),
-                media_type=media_type + ("; charset=utf-8" if media_type.startswith("text/") else ""),
+                media_type=media_type,  # Litestar adds the charset to texts
                 etag=f'"{hashlib.sha256(content).hexdigest()[:32]}"',
                 cache_control=FOR_EVER if name.startswith(HASHED) else ASK_AGAIN,
             )

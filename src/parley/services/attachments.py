@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
 from typing import Final
 
 from parley.contract.errors import FieldProblem, InvalidRequestError, LimitExceededError
+from parley.services.cursors import DEFAULT_PAGE, Page, check_limit, read_cursor, written_cursor
 from parley.services.errors import BodyTooLargeError
 from parley.services.principals import Principal
 from parley.services.profiles import MAX_ATTACHMENT_BYTES
@@ -72,9 +72,11 @@ class Attachments:
         record = await self._stored.get(principal.user_id, attachment_id)
         return record, await self._stored.data(principal.user_id, attachment_id)
 
-    async def list(self, principal: Principal) -> Sequence[AttachmentRecord]:
-        """The user's attachments, newest first."""
-        return await self._stored.list(principal.user_id)
+    async def list(self, principal: Principal, *, limit: int = DEFAULT_PAGE, cursor: str | None = None) -> Page[AttachmentRecord]:
+        """The user's attachments, newest first, page by page. Raises InvalidRequestError."""
+        listed = await self._stored.list(principal.user_id, limit=check_limit(limit) + 1, before=read_cursor(cursor, str))
+        page = [*listed[:limit]]
+        return Page(items=page, next_cursor=written_cursor(page[-1].id) if len(listed) > limit else None)
 
     async def remove(self, principal: Principal, attachment_id: str) -> None:
         """Forget an attachment. Raises NotFoundError."""

@@ -18,6 +18,7 @@ from parley.services.errors import ConflictError
 from parley.services.generations import Generation, Generations, running_already
 from parley.services.principals import Principal
 from parley.services.requests import attachment_part, check_sendable, sent_context, sent_messages
+from parley.services.targets import resolved
 from parley.services.titles import title_of
 from parley.services.validation import Problems
 from parley.services.views import MessageView, SessionSettings, message_view
@@ -177,8 +178,9 @@ class Chat:
     async def _begin(self, turn: _Turn, generation: GenerationRecord, *, on_disconnect: OnDisconnect) -> Generation:
         session, question = turn.session, turn.question
         client = self._client()
-        target = turn.provider or (f"{session.provider}/{session.model}" if session.model else session.provider)
-        provider, model = client.provider_for(target)
+        asked, model = (turn.provider, None) if turn.provider else (session.provider, session.model)
+        name, model = resolved(client, provider=asked, model=model)
+        provider = client.registry.get(name)
         prompt, earlier = sent_context(session, turn.path)
         messages = await sent_messages([*earlier, question], self._attachments, user_id=session.user_id)
         options = structs.replace(SessionSettings.read(session.settings).options(), model=model or None)

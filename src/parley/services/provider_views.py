@@ -45,11 +45,15 @@ class ProviderView(Struct, frozen=True, kw_only=True):
 
 
 class ProviderListing(Struct, frozen=True, kw_only=True):
-    """`available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can)."""
+    """`available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
+
+    `content_logged` tells everybody that what is asked and answered is written to this server's log.
+    """
 
     available: list[str]
     default: str
     providers: list[ProviderView]
+    content_logged: bool
 
 
 def name_of(description: ProviderDescription) -> ProviderView:

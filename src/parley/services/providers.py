@@ -25,7 +25,7 @@ from parley.storage.database import Database
 from parley.storage.ids import now_ms
 from parley.storage.providers import ProviderRecord
 from parley.storage.providers import Providers as StoredProviders
-from parley.telemetry import get_logger, register_secrets
+from parley.telemetry import content_is_logged, get_logger, register_secrets
 
 MAX_KEY_CHARACTERS: Final = 8192
 MAX_SET_UP: Final = 200
@@ -106,9 +106,11 @@ class Providers:
         ]
         available = [description.name for description in offered]
         if principal is None:
-            return ProviderListing(available=available, default=default, providers=[name_of(description) for description in offered])
-        views = [view_of(description, problem=self.health.problem(description.name)) for description in descriptions]
-        return ProviderListing(available=available, default=default, providers=[self._explained(view) for view in views])
+            shown = [name_of(description) for description in offered]
+        else:
+            views = [view_of(description, problem=self.health.problem(description.name)) for description in descriptions]
+            shown = [self._explained(view) for view in views]
+        return ProviderListing(available=available, default=default, providers=shown, content_logged=content_is_logged())
 
     async def test(self, name: str) -> ConnectionStatus:
         """Whether the provider can be reached and takes its key; what is wrong is told in words. Raises NotFoundError."""

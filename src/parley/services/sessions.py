@@ -19,6 +19,7 @@ from parley.services.generations import Generations, running_already
 from parley.services.principals import Principal
 from parley.services.profiles import Preferences
 from parley.services.snippets import highlights, snippet
+from parley.services.targets import resolved
 from parley.services.validation import Problems
 from parley.services.views import FoundSession, MessageView, SessionSettings, SessionView, message_view, session_view
 from parley.storage.ids import new_id, now_ms
@@ -219,16 +220,17 @@ class Sessions:
     def _target(self, provider: str | None, model: str | None, preferred: Preferences) -> tuple[str, str]:
         client = self._client()
         if provider or model:
-            return client.resolve(_name(provider, model))
+            return resolved(client, provider=provider, model=model)
         try:
-            return client.resolve(_name(preferred.default_provider, preferred.default_model))
+            return resolved(client, provider=preferred.default_provider, model=preferred.default_model)
         except CallerError:
             return client.resolve()  # What the user once preferred is gone; that must not keep them from talking.
 
     def _changed_target(self, session: SessionRecord, given: dict[str, Any]) -> dict[str, Any]:
         if not given.keys() & {"provider", "model"}:
             return {}
-        provider, model = self._client().resolve(_name(given.get("provider", session.provider), given.get("model")))
+        asked = given.get("provider", session.provider)
+        provider, model = resolved(self._client(), provider=asked, model=given.get("model"))
         return {"provider": provider, "model": model}
 
     async def _leaf(self, principal: Principal, session_id: str, message_id: str) -> str:
@@ -239,10 +241,6 @@ class Sessions:
         message = await self._messages.get(principal.user_id, message_id)
         if message.session_id != session_id:
             raise NotFoundError(f"{path}: there is no such message in this session")
-
-
-def _name(provider: str | None, model: str | None) -> str:
-    return f"{provider}/{model}" if provider and model else provider or model or ""
 
 
 def _found(listed: ListedSession, words: Sequence[str]) -> FoundSession:

@@ -9,13 +9,13 @@ from parley.storage.messages import Messages
 
 
 class UsageView(Struct, frozen=True, kw_only=True):
-    """All stored answers of a user together; `cost` in US dollars, of those whose cost is known."""
+    """All stored answers of a user together; `cost` in US dollars, of those whose cost is known; None where no answer's is."""
 
     answers: int
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    cost: float
+    cost: float | None
 
 
 class UsageCounts:

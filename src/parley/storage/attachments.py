@@ -30,7 +30,14 @@ _ADD = insertion(attachments)
 _OWN = (attachments.c.id == value("id"), attachments.c.user_id == value("user_id"))
 _BY_ID = select(*_described).where(*_OWN)
 _DATA = select(attachments.c.data).where(*_OWN)
-_OF_USER = select(*_described).where(attachments.c.user_id == value("user_id")).order_by(attachments.c.id.desc())
+_OF_USER = (
+    select(*_described)
+    .where(attachments.c.user_id == value("user_id"), attachments.c.id < value("before"))
+    .order_by(attachments.c.id.desc())
+    .limit(value("limit"))
+)
+# Sorts behind every id.
+_END = "~"
 _SIZE = select(func.coalesce(func.sum(attachments.c.size), 0)).where(attachments.c.user_id == value("user_id"))
 _REMOVE = delete(attachments).where(*_OWN)
 
@@ -59,9 +66,10 @@ class Attachments:
             raise NotFoundError("there is no such attachment")
         return bytes(row[0])
 
-    async def list(self, user_id: str) -> Sequence[AttachmentRecord]:
-        """A user's attachments, newest first."""
-        return records(AttachmentRecord, await self._database.fetch(_OF_USER, {"b_user_id": user_id}))
+    async def list(self, user_id: str, *, limit: int, before: str | None = None) -> Sequence[AttachmentRecord]:
+        """At most so many of a user's attachments, newest first, from those on that are older than `before`."""
+        given = {"b_user_id": user_id, "b_limit": limit, "b_before": before or _END}
+        return records(AttachmentRecord, await self._database.fetch(_OF_USER, given))
 
     async def total_size(self, user_id: str) -> int:
         """The bytes of all attachments of a user."""

@@ -76,12 +76,12 @@ class MessageRecord(Struct, frozen=True, kw_only=True):
 
 
 class UsageTotals(Struct, frozen=True, kw_only=True):
-    """What all stored answers of a user came to; `cost` in US dollars, of those whose cost is known."""
+    """What all stored answers of a user came to; `cost` in US dollars, of those whose cost is known; None where no answer's is."""
 
     messages: int
     prompt_tokens: int
     completion_tokens: int
-    cost: float
+    cost: float | None
 
 
 _content = json.Decoder(str | list[Part])
@@ -115,7 +115,7 @@ _TOTALS = (
         func.count(messages.c.id).label("counted"),
         func.coalesce(func.sum(messages.c.prompt_tokens), 0).label("prompt"),
         func.coalesce(func.sum(messages.c.completion_tokens), 0).label("completion"),
-        func.coalesce(func.sum(messages.c.cost), 0.0).label("cost"),
+        func.sum(messages.c.cost).label("cost"),
     )
     .join(sessions)
     .where(sessions.c.user_id == value("user_id"), messages.c.role == "assistant")
@@ -188,7 +188,7 @@ class Messages:
         """What a user's stored answers came to."""
         row = await self._database.fetch_one(_TOTALS, {"b_user_id": user_id})
         if row is None:
-            return UsageTotals(messages=0, prompt_tokens=0, completion_tokens=0, cost=0.0)
+            return UsageTotals(messages=0, prompt_tokens=0, completion_tokens=0, cost=None)
         return UsageTotals(messages=row.counted, prompt_tokens=int(row.prompt), completion_tokens=int(row.completion), cost=row.cost)
 
 

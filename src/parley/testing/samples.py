@@ -24,6 +24,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     `text_events` is the stream, an element for each event as it stands on the wire; its last `end_events` say that it is over
     (finish reason, usage, end marker), its first `lead_events` say nothing yet. `cut_events` of it are enough for some text and
     no more than a part of the answer.
+    `error_event` reports an error in the middle of a stream; its words are "something happened".
     Bodies that a wire has no form for are empty.
     """
 
@@ -34,6 +35,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     text_complete: bytes
     tool_events: Sequence[bytes] = ()
     tool_complete: bytes = b""
+    error_event: bytes = b""
     call_name: str = CALL_NAME
     call_arguments: dict[str, Any] = field(default_factory=CALL_ARGUMENTS.copy)
     prompt_tokens: int | None = PROMPT_TOKENS
@@ -107,6 +109,7 @@ def openai_chat(pieces: Sequence[str] = PIECES) -> Sample:
         text_complete=whole({"content": "".join(pieces)}, "stop"),
         tool_events=[*_events(*tools, chunk({}, "tool_calls"), counted), done],
         tool_complete=whole({"content": None, "tool_calls": [call]}, "tool_calls"),
+        error_event=_events({"error": {"message": "something happened", "type": "unheard_of", "code": None}})[0],
     )
 
 
@@ -143,6 +146,7 @@ def anthropic_messages(pieces: Sequence[str] = PIECES) -> Sample:
         text_complete=whole({"type": "text", "text": "".join(pieces)}, "end_turn"),
         tool_events=_events(start, *block(tool | {"input": {}}, fragments), *end("tool_use"), named=True),
         tool_complete=whole(tool | {"input": CALL_ARGUMENTS}, "tool_use"),
+        error_event=_events({"type": "error", "error": {"type": "unheard_of", "message": "something happened"}}, named=True)[0],
         cut_events=5,
     )
 
@@ -165,6 +169,7 @@ def gemini_generate(pieces: Sequence[str] = PIECES) -> Sample:
         text_complete=json.encode(chunk([{"text": "".join(pieces)}], "STOP")),
         tool_events=_events(call),
         tool_complete=json.encode(call),
+        error_event=_events({"error": {"code": 500, "message": "something happened", "status": "UNHEARD_OF"}})[0],
         cut_events=2,
     )
 

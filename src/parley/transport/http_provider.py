@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-from parley.contract.codec import Auth, Codec, Embeds, ListsModels
+from parley.contract.codec import Auth, Codec, Embeds, KnowsWhole, ListsModels
 from parley.contract.config import Config, config_fields
 from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import (
@@ -37,7 +37,7 @@ from parley.contract.events import Event, ResponseFinished, ResponseStarted, Usa
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.messages import Message
 from parley.contract.options import Options, Timeouts
-from parley.contract.provider import CONTRACT_VERSION, Provider
+from parley.contract.provider import FIRST_CONTRACT_VERSION, Provider
 from parley.contract.request import ChatRequest
 from parley.contract.response import ConnectionStatus
 from parley.telemetry import register_secrets, scrub
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CONNECT_SECONDS = 10.0
 LOCAL_CONNECT_SECONDS = 2.0
+LINGER_SECONDS = 2.0
+"""So long the counts of an answer that is whole are waited for."""
 TEST_SECONDS = 15.0
 """So long a connection test may take before it says that the provider is silent."""
 
@@ -90,7 +92,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     local: bool = False
     auth: AuthScheme | Callable[[Any], Auth] | None = None
     extra_options: Sequence[ExtraOption] | None = ()
-    contract_version: int = CONTRACT_VERSION
+    contract_version: int = FIRST_CONTRACT_VERSION
     apis: Mapping[str, Codec] = {}
     base_url: Callable[[Any], str] | None = None
 
@@ -217,7 +219,8 @@ class HttpProvider(Provider):
                 if warnings:
                     yield warnings
                 decoder = self.wire.decoder(request, head)
-                while data := await _read_or_end(response):
+                ending = decoder if isinstance(decoder, KnowsWhole) else None
+                while data := await _read_or_end(response, ending):
                     events = decoder.feed(data)
                     if events:
                         if phase == "first_token" and not all(type(event) in _BEFORE_CONTENT for event in events):
@@ -407,7 +410,7 @@ class HttpProvider(Provider):
         if isinstance(error, MissingCredentialError):
             return error.message
         if isinstance(error, AuthenticationError):
-            return f"{self.name} does not accept the key; check {self.variable('api_key')} ({error.message})"
+            return f"{self.label} does not accept the key; check it, or set another ({self.variable('api_key')}): {error.message}"
         if error.code == ErrorCode.PROVIDER_PROTOCOL or error.status in {404, 405}:
             place = f"{self.variable('endpoint')} ({self._endpoint})"
             return f"{error.message}: {place}" if "endpoint" in error.message else f"{error.message}; check {place}"
@@ -443,9 +446,14 @@ def _warnings(request: HttpRequest) -> list[Event]:
     return [WarningRaised(warning=warning) for warning in request.warnings]
 
 
-async def _read_or_end(response: HttpResponse) -> bytes:
-    """The next bytes of a stream. A connection that breaks is the end of it: the decoder knows whether the answer was whole."""
+async def _read_or_end(response: HttpResponse, decoder: KnowsWhole | None) -> bytes:
+    """The next bytes of a stream. A connection that breaks is the end of it: the decoder knows whether the answer was whole. Where it
+    is, and the server sends neither more nor the end, that is the end after a moment.
+    """
     try:
-        return await response.read()
-    except ConnectionLostError:
+        if decoder is None or not decoder.whole:
+            return await response.read()
+        async with asyncio.timeout(LINGER_SECONDS):
+            return await response.read()
+    except (ConnectionLostError, TimeoutError):
         return b""

@@ -115,6 +115,11 @@ class MessagesDecoder(ReplyDecoder):
     def _inside_call(self) -> bool:
         return any(block.kind not in _PLAIN_BLOCKS for block in self._blocks.values())
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._stop_reason is not None
+
     def _finish(self, events: list[Event]) -> None:
         if not self._started and self._document is not None:
             raise ProtocolError("the provider answered with JSON that is no message; check that its endpoint is right")

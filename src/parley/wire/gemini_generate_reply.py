@@ -123,6 +123,11 @@ class GenerateDecoder(ReplyDecoder):
     def _inside_call(self) -> bool:
         return self._streamed is not None
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._finish_reason is not None
+
     def _finish(self, events: list[Event]) -> None:
         is_document = self._document is not None
         if not self._started and (is_document or self._array is not None):

@@ -328,6 +328,11 @@ class OpenAIChatDecoder(ReplyDecoder):
             self._usage = usage
             events.append(UsageReported(usage=usage))
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._finish_reason is not None
+
     def _finish(self, events: list[Event]) -> None:
         if self._document is not None and not self._started:
             raise self._no_reply()

@@ -590,14 +590,31 @@ async def test_absent_methods_say_so() -> None:
         await provider.embed("a")
 
 
+async def test_an_error_after_the_end_of_the_reply_is_recorded() -> None:
+    class Late(Provider):
+        name = "late"
+
+        async def stream(self, request: ChatRequest) -> Any:
+            yield TextDelta("all of it")
+            yield ResponseFinished(response=ChatResponse(finish_reason="stop"))
+            raise ServerError("and then it broke")
+
+    provider = guard(Late())
+    with pytest.raises(ServerError, match="and then it broke"):
+        await provider.generate(HELLO, attempts=1)
+    assert [violation.rule for violation in provider.violations] == ["error_after_end"]
+
+
 async def test_foreign_exceptions_of_the_other_methods_are_adopted() -> None:
     class Broken(Scripted):
         async def list_models(self) -> Any:
             raise OSError("disk on fire")
 
+    provider = guard(Broken())
     with pytest.raises(ProtocolError, match="scripted failed with OSError: disk on fire") as caught:
-        await guard(Broken()).list_models()
+        await provider.list_models()
     assert isinstance(caught.value.__cause__, OSError)
+    assert [violation.rule for violation in provider.violations] == ["foreign_exception"]
 
 
 async def test_closing_closes_the_provider() -> None:

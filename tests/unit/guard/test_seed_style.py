@@ -275,13 +275,26 @@ async def test_on_done_and_then_an_exception_is_one_error() -> None:
         on_done({"text": "x"})
         raise ServerError("broke at the end")
 
-    ears = Ears()
+    ears, provider = Ears(), guard(one(stream_response))
     with pytest.raises(ServerError, match="broke at the end") as caught:
-        await guard(one(stream_response)).stream_response(messages=HELLO, **ears.arguments())
+        await provider.stream_response(messages=HELLO, **ears.arguments())
     assert ears.ends == ["error"]
     assert ears.told[-1] == ("error", caught.value)
     assert caught.value.partial is not None
     assert caught.value.partial.text == "x"
+    assert rules(provider) == {"raises_after_done"}
+
+
+async def test_a_thread_that_raises_after_on_done_is_recorded_too() -> None:
+    def stream_response(on_token, on_done, **_):
+        on_token("x")
+        on_done({"text": "x"})
+        raise ServerError("broke at the end")
+
+    provider = guard(one(stream_response))
+    with pytest.raises(ServerError, match="broke at the end"):
+        await provider.stream_response(messages=HELLO)
+    assert rules(provider) == {"raises_after_done"}
 
 
 async def test_on_error_and_then_returning_raises_that_error() -> None:
@@ -343,6 +356,29 @@ async def test_tokens_win_over_another_returned_text() -> None:
     assert rules(provider) == {"text_mismatch"}
 
 
+async def test_returning_another_text_than_on_done_was_given_is_recorded() -> None:
+    async def stream_response(on_token, on_done, **_):
+        on_token("streamed")
+        on_done({"text": "streamed"})
+        return {"text": "returned"}
+
+    provider = guard(one(stream_response))
+    reply = await provider.stream_response(messages=HELLO)
+    assert (reply.text, reply.warnings) == ("streamed", [])
+    assert rules(provider) == {"text_mismatch"}
+
+
+async def test_what_is_returned_beside_on_done_need_be_no_reply() -> None:
+    async def stream_response(on_token, on_done, **_):
+        on_token("streamed")
+        on_done({"text": "streamed"})
+        return 7
+
+    provider = guard(one(stream_response))
+    assert (await provider.stream_response(messages=HELLO)).text == "streamed"
+    assert rules(provider) == set()
+
+
 async def test_a_result_with_text_but_no_tokens_is_one_token() -> None:
     async def stream_response(**_):
         return {"text": "whole"}
@@ -369,8 +405,10 @@ async def test_a_foreign_exception_becomes_a_scrubbed_protocol_error() -> None:
         on_token("x")
         raise KeyError("no such thing; Authorization: Bearer sk-live-0123456789abcdef")
 
+    provider = guard(one(stream_response))
     with pytest.raises(ProtocolError, match="author failed with KeyError: 'no such thing") as caught:
-        await guard(one(stream_response)).stream_response(messages=HELLO)
+        await provider.stream_response(messages=HELLO)
+    assert rules(provider) == {"foreign_exception", "secret_in_error"}
     assert isinstance(caught.value.__cause__, KeyError)
     assert "0123456789abcdef" not in caught.value.message + repr(caught.value) + str(caught.value.args)
     assert caught.value.provider == "author"

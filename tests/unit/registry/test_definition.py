@@ -108,6 +108,8 @@ class Acme:
     ("text", "words"),
     [
         ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("from parley.provider import NotYetInvented", "is it written for a later Parley than"),
+        ("import parley.not_yet", "is it written for a later Parley than"),
         ("raise SystemExit(1)", "SystemExit"),
         ("def broken(:", "SyntaxError"),
         ("raise KeyError('sk-hunter2hunter2')", "KeyError"),

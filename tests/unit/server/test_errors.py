@@ -11,6 +11,7 @@ from parley.contract.errors import (
     ErrorCode,
     FieldProblem,
     InvalidRequestError,
+    LimitExceededError,
     ParleyError,
     RateLimitError,
 )
@@ -33,6 +34,12 @@ def test_a_429_always_says_when_to_come_back(given: float | None, header: str) -
     error = RateLimitError("slow down", retry_after=given)
     assert error_headers(error) == {"Retry-After": header}
     assert error_document(error, "id").retry_after == (10 if given is None else given)
+
+
+def test_a_limit_of_ours_is_told_in_its_headers_and_a_vendors_is_not_taken_for_one() -> None:
+    ours = error_headers(LimitExceededError("too many", retry_after=29.4))
+    assert ours == {"Retry-After": "30", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}
+    assert "X-RateLimit-Remaining" not in error_headers(RateLimitError("slow down", retry_after=1))
 
 
 def test_a_document_is_in_camel_case_and_holds_no_secret() -> None:

@@ -57,6 +57,7 @@ def client(directory: Path) -> TestClient[Litestar]:
 def test_every_page_address_gets_the_index_which_is_asked_for_again(built: Path, path: str) -> None:
     reply = client(built).get(path)
     assert (reply.status_code, reply.headers["cache-control"]) == (200, "no-cache")
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert "first" in reply.text
     assert "script-src 'self'" in reply.headers["content-security-policy"]
     assert "unsafe-inline" not in reply.headers["content-security-policy"].split("style-src")[0]

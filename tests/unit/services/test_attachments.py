@@ -82,7 +82,7 @@ async def test_another_users_attachment_is_not_there(attachments: Attachments, a
     for use in (attachments.read, attachments.remove):
         with pytest.raises(NotFoundError):
             await use(admin, record.id)
-    assert await attachments.list(admin) == []
+    assert (await attachments.list(admin)).items == []
     assert (await attachments.read(user, record.id))[0].name == "a.txt"
 
 
@@ -112,3 +112,13 @@ async def test_all_together_stay_within_the_quota(attachments: Attachments, user
     await attachments.add(user, name="a.txt", data=b"12345")
     with pytest.raises(LimitExceededError):
         await attachments.add(user, name="b.txt", data=b"123456")
+
+
+async def test_they_are_listed_newest_first_page_by_page(attachments: Attachments, user: Principal) -> None:
+    added = [(await attachments.add(user, name=f"{number}.txt", data=b"text")).id for number in range(5)]
+    first = await attachments.list(user, limit=3)
+    second = await attachments.list(user, limit=3, cursor=first.next_cursor)
+    assert [record.id for record in [*first.items, *second.items]] == added[::-1]
+    assert second.next_cursor is None
+    with pytest.raises(InvalidRequestError, match="cursor"):
+        await attachments.list(user, cursor="nonsense")

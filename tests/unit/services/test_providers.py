@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from parley import telemetry
 from parley.contract.errors import AuthenticationError, ContentFilterError, InvalidRequestError
 from parley.contract.events import ResponseFinished, TextDelta
 from parley.registry.loading import Registry
@@ -109,6 +110,15 @@ class TestListing:
         assert shown["available"] == ["echo"]
         assert shown["default"] == "echo"
         assert shown["providers"] == [{"name": "echo", "label": "Echo", "description": "says what it is told"}]
+
+    async def test_everybody_is_told_where_what_is_said_is_logged(self, providers: Providers, user: Principal) -> None:
+        assert not providers.listing().content_logged
+        telemetry.configure(content=True)
+        try:
+            assert providers.listing().content_logged
+            assert providers.listing(user).content_logged
+        finally:
+            telemetry.configure(content=False)
 
     async def test_where_nothing_is_set_up_the_demo_answers(self, providers: Providers) -> None:
         listing = providers.listing()

@@ -51,8 +51,9 @@ async def test_a_preference_that_means_nothing_any_more_is_passed_over(talk: Tal
 @pytest.mark.parametrize(
     ("new", "error", "path"),
     [
-        (NewSession(provider="nobody"), UnknownModelError, "model"),
-        (NewSession(provider="puppe", model="x"), UnknownProviderError, "model"),
+        (NewSession(provider="puppe"), UnknownProviderError, "provider"),
+        (NewSession(provider="nobody", model="x"), UnknownProviderError, "provider"),
+        (NewSession(model="nothing"), UnknownModelError, "model"),
         (NewSession(temperature=-1.0), InvalidRequestError, "temperature"),
         (NewSession(max_tokens=0), InvalidRequestError, "maxTokens"),
         (NewSession(top_p=float("nan")), InvalidRequestError, "topP"),

@@ -18,7 +18,7 @@ async def test_bytes_come_back_as_they_were_and_to_their_owner_alone(database: D
     await attachments.add(record, data)
     assert await attachments.data(user.id, record.id) == data
     assert await attachments.get(user.id, record.id) == record
-    assert list(await attachments.list(user.id)) == [record]
+    assert list(await attachments.list(user.id, limit=9)) == [record]
     assert await attachments.total_size(user.id) == len(data)
     for lookup in (attachments.data, attachments.get, attachments.remove):
         with pytest.raises(NotFoundError):

@@ -119,4 +119,5 @@ async def test_details_and_totals_are_kept(database: Database, session: SessionR
     assert (await messages.get(user.id, answer.id)).details == details
     totals = await messages.totals(user.id)
     assert (totals.messages, totals.prompt_tokens, totals.completion_tokens, totals.cost) == (1, 3, 4, 0.5)
-    assert (await messages.totals("nobody")).messages == 0
+    nothing = await messages.totals("nobody")
+    assert (nothing.messages, nothing.cost) == (0, None)

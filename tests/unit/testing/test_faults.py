@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import pkgutil
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -13,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from msgspec import structs
 
-from parley import provider, providers
+from parley import provider
 from parley.contract.codec import Decoder
 from parley.contract.config import Config
 from parley.contract.errors import InvalidRequestError, ParleyError, ServerError
@@ -24,7 +22,7 @@ from parley.contract.response import ChatResponse
 from parley.testing.fault_bodies import bodies_of
 from parley.testing.fault_trials import Fault, Way
 from parley.testing.fault_wall import Encounter, face, fault_findings, wall_sample
-from parley.testing.faults import FAULTS, SELECTION, fault_named
+from parley.testing.faults import FAULTS, fault_named
 from parley.testing.samples import WRITERS, Sample
 from parley.transport.http_provider import Dialect, HttpProvider
 from parley.wire.openai_chat_decode import OpenAIChatDecoder
@@ -65,22 +63,6 @@ async def faced(make: Callable[[str], Any], name: str, *, way: Way = "streamed",
 async def test_every_wire_meets_every_fault_as_it_should(wire: str, fault: Fault, way: Way) -> None:
     met = await face(making(WIRES[wire]), sample(wire), fault, way=way)
     assert met.verdict == ("not_run" if (wire, fault.name) in NOT_EXPRESSIBLE else "passed"), f"{met.words}\n{met.remedy}"
-
-
-def built_in() -> dict[str, Dialect]:
-    modules = [importlib.import_module(f"{providers.__name__}.{found.name}") for found in pkgutil.iter_modules(providers.__path__)]
-    return {module.provider.name: module.provider for module in modules if isinstance(getattr(module, "provider", None), Dialect)}
-
-
-DIALECTS = built_in()
-
-
-@pytest.mark.parametrize("name", sorted(DIALECTS))
-async def test_every_provider_that_ships_meets_a_selection(name: str) -> None:
-    declared = DIALECTS[name]
-    found = await fault_findings(making(declared), sample(declared.wire.name), faults=[fault_named(fault) for fault in SELECTION])
-    assert [met.words for met in found if met.verdict != "passed"] == []
-    assert {met.fault for met in found} == set(SELECTION)
 
 
 def test_the_table_is_complete_and_its_names_are_unique() -> None:

@@ -105,7 +105,7 @@ def dialect() -> Dialect:
 
 @pytest.fixture
 def listing_dialect() -> Dialect:
-    return Dialect(name="acme", config=AcmeConfig, wire=ListingCodec())
+    return Dialect(name="acme", label="Acme", config=AcmeConfig, wire=ListingCodec())
 
 
 ProviderFor = Callable[..., HttpProvider]

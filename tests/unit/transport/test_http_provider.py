@@ -332,7 +332,7 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
-            (Answer(status=401, body=b"invalid"), "acme does not accept the key; check ACME_API_KEY (invalid)"),
+            (Answer(status=401, body=b"invalid"), "Acme does not accept the key; check it, or set another (ACME_API_KEY): invalid"),
             (Answer(body=b"<html>"), "web page; check ACME_ENDPOINT (http://127.0.0.1"),
             (Answer(status=302, headers={"location": "https://login.example"}), "redirects to login.example"),
             (Answer(status=404, body=b"no such path"), "no such path; check ACME_ENDPOINT"),

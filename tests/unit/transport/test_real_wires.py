@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+import parley
 from parley.contract.codec import Codec
 from parley.contract.config import Config
 from parley.contract.errors import ParleyError, ProtocolError, StreamTruncatedError
@@ -18,6 +20,7 @@ from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.testing.recordings import Recording, find_recordings, load_recording, recordings_directory
 from parley.testing.replay import Answer, ReplayServer
+from parley.testing.samples import sample_of
 from parley.transport.http_provider import Dialect, HttpProvider
 from parley.wire.anthropic_messages import AnthropicMessages
 from parley.wire.gemini_generate import GeminiGenerate
@@ -129,3 +132,22 @@ def directly(wire: Codec, recording: Recording) -> list[Event] | str:
 
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+NO_MORE = {"openai": "openai_chat", "anthropic": "anthropic_messages", "gemini": "gemini_generate"}
+
+
+@pytest.mark.parametrize("name", NO_MORE)
+async def test_a_whole_answer_whose_server_keeps_the_line_open_ends_all_the_same(name: str) -> None:
+    sample = sample_of(NO_MORE[name])
+    assert sample is not None
+    events = [event for event in sample.text_events if b"[DONE]" not in event and b"message_stop" not in event]
+    async with (
+        ReplayServer(sample.stream_of(events, ending="stall")) as server,
+        parley.load_provider(name, api_key="k", endpoint=server.url, model="model-1") as provider,
+    ):
+        async with asyncio.timeout(15):
+            reply = await provider.stream_response(messages=[{"role": "user", "content": "Hi"}])
+        await server.disconnected()
+    assert (reply.text, reply.finish_reason, reply.complete) == (sample.text, "stop", True)
+    assert (reply.usage.prompt_tokens, reply.usage.source) == (sample.prompt_tokens, "reported")

@@ -94,3 +94,45 @@ def test_a_web_page_is_told() -> None:
     made.feed(b"<html><title>Welcome</title></html>")
     with pytest.raises(ProtocolError, match="Welcome"):
         made.close()
+
+
+class TakenNames(Reader):
+    """Its author calls his attributes what he likes, among them what the base has of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(REQUEST, ResponseHead(status=200, provider="acme"), wire="acme")
+        self._head = self._parser = self._document = self._json = self._started = self._ended = self._failure = "mine"
+        self._decoder = self._reader = self._beginning = self._wire = self._strict = "mine"
+
+    def _read(self) -> None:
+        raise AssertionError("the base called a method of the author's that only happens to be called so")
+
+    _finish = _inside_call = _take = _start = _own = _read
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        STREAM,
+        b'{"id": "r-1", "text": "a"}\n{"text": "b"}\n{"end": true}\n',
+        b'{"id": "r-1", "text": "a"}\r\n{"text": "b", "new": [1]}\r\n{"end": true}',
+        b'{"id": "r-1", "text": "ab", "end": true}\n',
+        b'{\n "id": "r-1",\n "text": "ab",\n "end": true\n}\n',
+    ],
+    ids=["events", "lines", "lines without the last end", "one line", "a printed document"],
+)
+def test_any_framing_is_read_whatever_the_author_calls_his_own(body: bytes) -> None:
+    for size in (1, len(body)):
+        made = TakenNames()
+        events = [event for start in range(0, len(body), size) for event in made.feed(body[start : start + size])] + made.close()
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "ab"
+        assert isinstance(events[-1], ResponseFinished)
+    assert (made.own({"a": 1}).wire, made.own({"a": 1}).provider) == ("acme", "acme")
+
+
+def test_lines_that_are_cut_are_no_whole_answer() -> None:
+    for cut in (b'{"text": "a"}\n{"en', b'{"text": "a"}\n', b'{\n "text": "a",'):
+        made = reader()
+        made.feed(cut)
+        with pytest.raises(StreamTruncatedError):
+            made.close()

@@ -1,6 +1,7 @@
 // Signing out; and signing in again over the page, which stays as it is, when the session has expired.
 import type { SignedIn, User } from "../api/shapes";
 import { Modal } from "../controls/modal";
+import { settleToasts } from "../controls/toasts";
 import { credentials, operations, queries } from "../parley";
 import { SignInForm } from "./account-form";
 
@@ -15,6 +16,7 @@ export function signOutHere(): void {
 
 /** Ends the sign-in on the server as far as it can be reached, and here in any case. */
 export async function signOut(): Promise<void> {
+  await settleToasts();
   await operations.logout(credentials.tokens?.refreshToken).catch(() => undefined);
   signOutHere();
 }

@@ -657,12 +657,11 @@ export interface components {
         };
         /**
          * AttachmentList
-         * @description One's own attachments, newest first.
+         * @description One's own attachments, newest first; without `nextCursor` it is the last page.
          */
         AttachmentList: {
             items: components["schemas"]["AttachmentView"][];
-            /** @default null */
-            nextCursor?: string | null;
+            nextCursor: string | null;
         };
         /**
          * AttachmentView
@@ -1099,9 +1098,12 @@ export interface components {
         /**
          * ProviderListing
          * @description `available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
+         *
+         *         `content_logged` tells everybody that what is asked and answered is written to this server's log.
          */
         ProviderListing: {
             available: string[];
+            contentLogged: boolean;
             default: string;
             providers: components["schemas"]["ProviderView"][];
         };
@@ -1519,12 +1521,12 @@ export interface components {
         };
         /**
          * UsageView
-         * @description All stored answers of a user together; `cost` in US dollars, of those whose cost is known.
+         * @description All stored answers of a user together; `cost` in US dollars, of those whose cost is known; None where no answer's is.
          */
         UsageView: {
             answers: number;
             completionTokens: number;
-            cost: number;
+            cost: number | null;
             promptTokens: number;
             totalTokens: number;
         };
@@ -1714,7 +1716,10 @@ export interface operations {
     };
     AttachmentRoutes_list: {
         parameters: {
-            query?: never;
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1741,6 +1746,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorDocument"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -106,19 +106,26 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
   const entries = entriesOf(stored, running);
   const isEmpty = sessionId === null || (messages.isSuccess && entries.length === 0);
   const composer = (
-    <Composer
-      key={sessionId}
-      chat={sessionId ?? "new"}
-      drafts={drafts}
-      busy={busy}
-      stopping={running?.stopping ?? false}
-      insert={starter}
-      images={target?.images ?? true}
-      onSend={send}
-      onStop={() => sessionId !== null && void answers.stop(sessionId)}
-    >
-      <ModelChip providers={providers.data} target={target} onChoose={(chosen) => void choose(chosen)} />
-    </Composer>
+    <>
+      <Composer
+        key={sessionId}
+        chat={sessionId ?? "new"}
+        drafts={drafts}
+        busy={busy}
+        stopping={running?.stopping ?? false}
+        insert={starter}
+        images={target?.images ?? true}
+        onSend={send}
+        onStop={() => sessionId !== null && void answers.stop(sessionId)}
+      >
+        <ModelChip providers={providers.data} target={target} onChoose={(chosen) => void choose(chosen)} />
+      </Composer>
+      {providers.data?.contentLogged ? (
+        <p className="hint logged" role="note">
+          The operator of this server has set it to write what is asked and answered to its log.
+        </p>
+      ) : null}
+    </>
   );
   const failed = problem ? <ProblemNote problem={problem} /> : null;
   const missing = session.error ?? messages.error;

@@ -5,6 +5,7 @@ import { problemOf } from "../api/problem";
 import type { Providers, User } from "../api/shapes";
 import { Note } from "../controls/note";
 import { ProblemNote } from "../controls/problem-note";
+import { isReady } from "../data";
 import { FirstProvider } from "./first-provider";
 import { useNewTarget } from "./new-target";
 import { defaultModel, preparedProvider, type ShownTarget, type Target } from "./target";
@@ -62,7 +63,9 @@ export function EmptyChat({ user, providers, target, onStarter, onSend, onChoose
     );
   }
   const known = providers.data;
-  const prepared = known && preparedProvider(known);
+  const demo = known && preparedProvider(known);
+  // An operator can switch it off.
+  const prepared = demo && isReady(demo) ? demo : undefined;
   const tryDemo = (): void => {
     setBegun(false);
     if (prepared) void onChoose({ provider: prepared.name, model: defaultModel(prepared) });
@@ -83,7 +86,8 @@ export function EmptyChat({ user, providers, target, onStarter, onSend, onChoose
         {settingUp && user.role !== "admin" ? (
           <Note kind="plain">
             <strong>No provider is set up yet.</strong>
-            <span>The administrator of this server adds one. Until then there is the built-in demo, which answers with prepared text.</span>
+            <span>The administrator of this server can add one.</span>
+            {prepared ? <span>Until then there is the built-in demo, which answers with prepared text.</span> : null}
             {prepared ? (
               <span className="actions">
                 <button type="button" className="button" onClick={tryDemo}>

@@ -10,12 +10,10 @@ import { operations, queries } from "../parley";
 import { ProviderForm } from "../settings/provider-form";
 import { defaultModel, preparedProvider, type Target } from "./target";
 
-const STEPS = ["Choose", "Paste the key and test", "Start"];
-
-function Steps({ current }: { current: number }) {
+function Steps({ current, keyless }: { current: number; keyless: boolean }) {
   return (
     <ol className="steps">
-      {STEPS.map((step, index) => (
+      {["Choose", keyless ? "Test" : "Key and test", "Start"].map((step, index) => (
         <li key={step} className={index < current ? "past" : undefined} aria-current={index === current ? "step" : undefined}>
           <span aria-hidden>{index < current ? <Check size={13} /> : index + 1}</span> {step}
         </li>
@@ -82,7 +80,7 @@ export function FirstProvider({ providers, onBegun, onDemo, onReady }: FirstProv
         <h2>Connect a model</h2>
         <p>Parley talks to the providers you choose. Keys stay on this server, sealed, and are never shown again.</p>
       </header>
-      <Steps current={chosen === undefined ? 0 : tested ? 2 : 1} />
+      <Steps current={chosen === undefined ? 0 : tested ? 2 : 1} keyless={chosen?.needsKey === false} />
       {chosen === undefined ? (
         <>
           <Choices providers={choices} onChoose={(provider) => choose(provider.name)} />
@@ -97,11 +95,15 @@ export function FirstProvider({ providers, onBegun, onDemo, onReady }: FirstProv
         </>
       ) : (
         <>
+          <div className="chosen">
+            <b>{chosen.label}</b>
+            <span>{chosen.description}</span>
+          </div>
           <ProviderForm key={chosen.name} provider={chosen} onTested={setTested} />
           {start.error ? <Note kind="danger">{problemOf(start.error).message}</Note> : null}
           <div className="actions">
             <button type="button" className="button quiet" onClick={() => void leave(chosen)}>
-              <ArrowLeft size={16} aria-hidden /> Another provider
+              <ArrowLeft size={16} aria-hidden /> Back
             </button>
             <button type="button" className="button primary" disabled={!tested || start.isPending} onClick={() => start.mutate(chosen)}>
               Start chatting

@@ -50,7 +50,7 @@ export function defaultModel(provider: Provider): string {
   return provider.model || provider.models?.[0]?.id || "";
 }
 
-/** What the chat has, else what the user prefers, else what the server would take, else the first that is ready. */
+/** What the chat has, else what the user prefers, else what the server would take, else the first that was set up and is ready. */
 export function chosenTarget(
   providers: Providers | undefined,
   chosen: Partial<Target> | null,
@@ -63,7 +63,7 @@ export function chosenTarget(
   }
   const preferred = providerNamed(providers, preferences.defaultProvider);
   if (preferred && isReady(preferred)) return shown(preferred, preferences.defaultModel || defaultModel(preferred));
-  const fallback = [providerNamed(providers, providers.default), ...providers.providers];
+  const fallback = [providers.default, ...providers.available].map((name) => providerNamed(providers, name));
   const provider = fallback.find((other) => other !== undefined && isReady(other));
   return provider ? shown(provider, defaultModel(provider)) : null;
 }

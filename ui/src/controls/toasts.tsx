@@ -7,7 +7,7 @@ interface Toast {
   text: string;
   undo: (() => void) | undefined;
   /** Called when it goes without having been undone. */
-  kept: (() => void) | undefined;
+  kept: (() => unknown) | undefined;
 }
 
 const SHOWN_MS = 7_000;
@@ -21,7 +21,7 @@ function change(next: readonly Toast[]): void {
   for (const listener of listeners) listener();
 }
 
-export function toast(text: string, actions: { undo?: () => void; kept?: () => void } = {}): void {
+export function toast(text: string, actions: { undo?: () => void; kept?: () => unknown } = {}): void {
   counter += 1;
   change([...toasts, { id: counter, text, undo: actions.undo, kept: actions.kept }]);
 }
@@ -37,10 +37,13 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** Nothing can be undone any more: what was only hidden is done now. Resolves when it is. */
+export async function settleToasts(): Promise<void> {
+  await Promise.all(toasts.map(({ id }) => take(id)?.kept?.()));
+}
+
 // What was only hidden must be done before the page goes.
-addEventListener("pagehide", () => {
-  for (const { id } of toasts) take(id)?.kept?.();
-});
+addEventListener("pagehide", () => void settleToasts());
 
 function Shown({ item }: { item: Toast }) {
   useEffect(() => {

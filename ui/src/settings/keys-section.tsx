@@ -34,7 +34,7 @@ function MadeKey({ secret }: { secret: string }) {
       <strong>Copy the key now: it is shown this once.</strong>
       <Secret value={secret} />
       <span>With the official client:</span>
-      <pre className="example" tabIndex={0}>{`client = OpenAI(base_url="${location.origin}/v1", api_key="…")`}</pre>
+      <pre className="example" tabIndex={0}>{`client = OpenAI(\n    base_url="${location.origin}/v1",\n    api_key="…",\n)`}</pre>
     </Note>
   );
 }

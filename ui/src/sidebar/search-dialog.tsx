@@ -6,6 +6,7 @@ import { useLocation } from "wouter";
 import { Modal } from "../controls/modal";
 import { Options, type Option } from "../controls/options";
 import { operations } from "../parley";
+import { useHidden } from "./hidden";
 
 export function SearchDialog({ onClose }: { onClose: () => void }) {
   const [, navigate] = useLocation();
@@ -16,7 +17,9 @@ export function SearchDialog({ onClose }: { onClose: () => void }) {
     queryFn: () => operations.sessions(null, wanted),
     placeholderData: (before) => before,
   });
-  const options: Option[] = (found.data?.items ?? []).map(({ session, titleHighlights, snippet }) => ({
+  const hidden = useHidden();
+  const shown = (found.data?.items ?? []).filter(({ session }) => !hidden.has(session.id));
+  const options: Option[] = shown.map(({ session, titleHighlights, snippet }) => ({
     id: session.id,
     title: session.title || "New chat",
     titleMarks: titleHighlights ?? [],

@@ -84,7 +84,7 @@ export const SessionRow = memo(function SessionRow({ session, current, onChosen 
         show(id);
         if (current) navigate(`/chat/${id}`);
       },
-      kept: () => void remove(id),
+      kept: () => remove(id),
     });
   };
   if (renaming) {

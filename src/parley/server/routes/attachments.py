@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.server.policy import KIBIBYTE, Route, signed_in
+from parley.server.routes.sessions import PageQuery
 from parley.services.attachments import INLINE, MAX_BYTES, Attachments
 from parley.services.principals import Principal
 from parley.services.times import rfc3339
@@ -34,10 +35,10 @@ class AttachmentView(Struct, frozen=True, kw_only=True):
 
 
 class AttachmentList(Struct, frozen=True, kw_only=True):
-    """One's own attachments, newest first."""
+    """One's own attachments, newest first; without `nextCursor` it is the last page."""
 
     items: list[AttachmentView]
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 class AttachmentRoutes:
@@ -95,9 +96,10 @@ class AttachmentRoutes:
             raise InvalidRequestError(f"file {message}", fields=[FieldProblem(path="file", message=message)])
         return _view(await self._attachments.add(principal, name=files[0].filename, data=await files[0].read()))
 
-    async def list(self, principal: Principal) -> AttachmentList:
-        """What has been uploaded."""
-        return AttachmentList(items=[_view(record) for record in await self._attachments.list(principal)])
+    async def list(self, principal: Principal, query: PageQuery) -> AttachmentList:
+        """A page of what has been uploaded."""
+        page = await self._attachments.list(principal, limit=query.limit, cursor=query.cursor)
+        return AttachmentList(items=[_view(record) for record in page.items], next_cursor=page.next_cursor)
 
     async def download(self, principal: Principal, attachment_id: str) -> Response[bytes]:
         """The bytes; shown in place only where they are an image."""

@@ -58,7 +58,7 @@ class ExtractRoutes:
         """To be saved, never shown in place."""
         made = await self._exports.export(principal, session_id, query.format)
         headers = {"Content-Disposition": f'attachment; filename="{made.file_name}"'}
-        return Response(made.content, media_type=f"{made.media_type}; charset=utf-8", headers=headers)
+        return Response(made.content, media_type=made.media_type, headers=headers)
 
     async def summarize(self, principal: Principal, session_id: str) -> Summary:
         """From then on the summary is sent."""

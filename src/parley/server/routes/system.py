@@ -131,7 +131,7 @@ class DocumentRoutes:
     async def page(self) -> Response[str]:
         """The document as a page without scripts."""
         headers = {"Content-Security-Policy": REFERENCE_POLICY}
-        return Response(reference_page(self._described()), media_type="text/html; charset=utf-8", headers=headers)
+        return Response(reference_page(self._described()), media_type="text/html", headers=headers)
 
     def _described(self) -> dict[str, Any]:
         providers = self._providers()
