@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
+    from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS
     from parley.wire.bedrock_converse import BedrockConverse
     from parley.wire.cohere_v2 import CohereV2
     from parley.wire.errors import plain_words, provider_error
@@ -133,6 +134,7 @@ _NAMES = {
     "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
+    "parley.wire.anthropic_messages_extra": "MESSAGES_OPTIONS",
     "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
     "parley.wire.history": "EncodingWarnings ToolIds Turn data_url join_system own_data result_text short_id turns",
@@ -156,6 +158,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "MESSAGES_OPTIONS",
     "AmazonSignature",
     "AnthropicMessages",
     "AnthropicOnBedrock",

@@ -128,3 +128,22 @@ def gemini_generate(recording: Recording) -> Expected:
         written = [usage[name] for name in ("candidatesTokenCount", "thoughtsTokenCount") if name in usage]
         expected.completion_tokens = sum(written) if written else None
     return expected
+
+
+def openai_responses(recording: Recording) -> Expected:
+    expected, final, done = Expected(), {}, {}
+    for document in documents(recording):
+        final = document if document.get("object") == "response" else document.get("response") or final
+        if document.get("type") == "response.output_item.done":
+            done[document["output_index"]] = document["item"]
+    for item in final.get("output") or [done[index] for index in sorted(done)]:
+        if item["type"] == "message":
+            expected.text += "".join(content.get("text", "") for content in item["content"])
+        elif item["type"] == "function_call":
+            expected.tool_calls.append((item["name"], parsed(item["arguments"])))
+        elif item["type"] == "custom_tool_call":
+            expected.tool_calls.append((item["name"], item["input"]))
+    usage = final.get("usage") or {}
+    expected.prompt_tokens, expected.completion_tokens = usage.get("input_tokens"), usage.get("output_tokens")
+    expected.finish = (final.get("incomplete_details") or {}).get("reason") or final.get("status")
+    return expected

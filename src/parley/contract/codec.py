@@ -99,6 +99,28 @@ class ListsModels(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A codec whose vendor counts a prompt's tokens without answering it."""
+
+    def encode_count_tokens(self, request: ChatRequest, *, target: Target) -> HttpRequest:
+        """The request for the count. Raises CallerError for what this wire cannot express."""
+        ...
+
+    def decode_token_count(self, head: ResponseHead, body: bytes) -> int:
+        """The count. Raises ProtocolError for a body that holds none."""
+        ...
+
+
+@runtime_checkable
+class ChoosesCodec(Protocol):
+    """A codec that stands for several, one for each model."""
+
+    def of(self, model: str) -> Codec:
+        """The codec of this model."""
+        ...
+
+
 class Auth(Protocol):
     """Puts credentials on a request: on each attempt, over the final bytes and URL (a signature, a fresh OAuth token)."""
 

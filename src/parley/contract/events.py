@@ -21,16 +21,20 @@ class ResponseStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class TextDelta(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="text_delta"):
-    """More text. `provider_data`, if any, belongs to the text part that this delta ends."""
+    """More text. `provider_data`, if any, belongs to the text part that this delta ends; `begins` is what the vendor says of one that
+    this delta begins (its id), where it says that up front.
+    """
 
     text: str
     provider_data: ProviderData | None = None
+    begins: ProviderData | None = None
 
 
 class ReasoningDelta(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="reasoning_delta"):
-    """More readable reasoning."""
+    """More readable reasoning; `begins` as with text."""
 
     text: str
+    begins: ProviderData | None = None
 
 
 class ReasoningEnded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="reasoning_ended"):
@@ -42,11 +46,12 @@ class ReasoningEnded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class ToolCallStarted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="tool_call_started"):
-    """A tool call begins. `index` counts the calls of this reply from 0."""
+    """A tool call begins. `index` counts the calls of this reply from 0; `provider_data` is what the vendor says of it up front."""
 
     index: int
     id: str
     name: str
+    provider_data: ProviderData | None = None
 
 
 class ToolCallDelta(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="tool_call_delta"):

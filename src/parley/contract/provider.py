@@ -78,5 +78,9 @@ class Provider:
         """How many prompt tokens the request has, as the vendor counts."""
         raise UnsupportedFeatureError(f"{self.name} does not count tokens", provider=self.name)
 
+    def wire_of(self, model: str) -> str:
+        """The name of the wire that is spoken with this model; empty where there is none, or nobody else's."""
+        return ""
+
     async def aclose(self) -> None:
         """Give back what the provider holds. Called once; does nothing by default."""

@@ -296,7 +296,7 @@ def reply_events(reply: ChatResponse, *, had: Sequence[Part] = ()) -> list[Event
         if type(part) in had_kinds:
             continue
         if isinstance(part, ToolCall):
-            events.append(ToolCallStarted(index=calls, id=part.id, name=part.name))
+            events.append(ToolCallStarted(index=calls, id=part.id, name=part.name, provider_data=part.provider_data))
             events.append(ToolCallDelta(index=calls, arguments=part.arguments))
             events.append(ToolCallEnded(index=calls, call=part))
             calls += 1
@@ -310,11 +310,11 @@ def reply_events(reply: ChatResponse, *, had: Sequence[Part] = ()) -> list[Event
 def _part_events(part: TextPart | ImagePart | FilePart | ReasoningPart | ToolResult) -> list[Event]:
     if isinstance(part, ReasoningPart):
         ended = ReasoningEnded(signature=part.signature, redacted=part.redacted, provider_data=part.provider_data)
-        return [ReasoningDelta(part.text), ended] if part.text else [ended]
+        return [ReasoningDelta(part.text, part.provider_data), ended] if part.text else [ended]
     if isinstance(part, ToolResult):
         raise ProtocolError("a reply holds a tool result; only a request may")
-    if isinstance(part, TextPart):
-        return [TextDelta(part.text, part.provider_data)]
+    if isinstance(part, TextPart) and (part.text or part.provider_data is None):
+        return [TextDelta(part.text, part.provider_data, part.provider_data)]
     return [PartAdded(part=part)]
 
 

@@ -44,7 +44,7 @@ from parley.guard.seed_style import SeedStyleProvider
 from parley.guard.suggestions import did_you_mean
 from parley.guard.tasks import supervise
 from parley.guard.timers import TimeLimits, resolve, table_column
-from parley.guard.tokens import EstimatingTokenCounter, TokenCounter
+from parley.guard.tokens import EstimatingTokenCounter, TokenCounter, count_prompt
 from parley.telemetry import get_logger, scrub
 
 CONNECTION_TEST_SECONDS = 30.0
@@ -233,6 +233,15 @@ class GuardedProvider:
         """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where it does not."""
         plan = self._valid(self._plan, self._valid(check_request, request), self._complete)
         return await self._supervised(self._provider.count_tokens(plan.request))
+
+    def estimate_tokens(self, request: ChatRequest) -> int:
+        """The prompt's tokens as nearly as they can be told without asking the vendor."""
+        plan = self._valid(self._plan, self._valid(check_request, request), self._complete)
+        return count_prompt(plan.request, self._surroundings.counter)
+
+    def wire_of(self, model: str) -> str:
+        """The name of the wire that is spoken with this model, as in `provider_data.wire`; empty where there is none."""
+        return self._provider.wire_of(model)
 
     async def aclose(self) -> None:
         """Give back what the provider holds; more than once is once. Afterwards every call is refused with InvalidRequestError."""

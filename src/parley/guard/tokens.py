@@ -39,7 +39,7 @@ def settle_usage(report: UsageReport, request: ChatRequest, *, output: Callable[
     prompt, completion = report.prompt_tokens, report.completion_tokens
     estimated = 0
     if prompt is None:
-        prompt = counter.count("\n".join(_prompt_texts(request)), model=model)
+        prompt = count_prompt(request, counter)
         estimated += 1
     if completion is None or aborted:
         delivered = counter.count(output(), model=model)
@@ -61,6 +61,11 @@ def settle_usage(report: UsageReport, request: ChatRequest, *, output: Callable[
         reasoning_tokens=report.reasoning_tokens,
         source=source,
     )
+
+
+def count_prompt(request: ChatRequest, counter: TokenCounter) -> int:
+    """An estimate of a request's own tokens."""
+    return counter.count("\n".join(_prompt_texts(request)), model=request.options.model or "")
 
 
 def countable_text(parts: Sequence[Part]) -> str:

@@ -1,8 +1,8 @@
 """Anthropic. Wire: https://docs.claude.com/en/api/messages (read 2026-11-22)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from parley.provider import AnthropicMessages, Capabilities, Config, Dialect, ExtraOption, Model, Setting
+from parley.provider import MESSAGES_OPTIONS, AnthropicMessages, Capabilities, Config, Dialect, Model, Setting
 
 
 class AnthropicConfig(Config):
@@ -33,7 +33,5 @@ provider = Dialect(
         Model("claude-haiku-4-5", label="Claude Haiku 4.5", description="Fast and affordable", context_tokens=200_000),
     ],
     docs_url="https://docs.claude.com/en/docs/about-claude/models/overview",
-    extra_options=[
-        ExtraOption(name="service_tier", type=Literal["auto", "standard_only"], description="whether priority capacity may be used"),
-    ],
+    extra_options=MESSAGES_OPTIONS,
 )

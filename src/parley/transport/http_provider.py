@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-from parley.contract.codec import Auth, Codec, Embeds, KnowsWhole, ListsModels
+from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, Embeds, KnowsWhole, ListsModels
 from parley.contract.config import Config, config_fields
 from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import (
@@ -268,10 +268,10 @@ class HttpProvider(Provider):
 
     async def embeddings(self, request: EmbeddingRequest) -> Embeddings:
         """The vectors of as many texts as one request holds. Raises UnsupportedFeatureError where its wire makes none, else as a call."""
-        wire = self.wire
+        target = self._target(request)
+        wire = self._codec(target.model)
         if not isinstance(wire, Embeds) or self.capabilities.embeddings is False:
             raise UnsupportedFeatureError(f"{self.name} makes no embeddings", provider=self.name)
-        target = self._target(request)
         try:
             http_request = wire.encode_embeddings(request, target=target)
             with await self._send(http_request, request) as response:
@@ -287,7 +287,29 @@ class HttpProvider(Provider):
 
     def max_embedding_texts(self, model: str) -> int:
         """How many texts one request to this model may hold; 0 = any number."""
-        return self.wire.max_embedding_texts(model) if isinstance(self.wire, Embeds) else 0
+        wire = self._codec(model)
+        return wire.max_embedding_texts(model) if isinstance(wire, Embeds) else 0
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where its wire has no such call, else as a call does."""
+        target = self._target(request)
+        wire = self._codec(target.model)
+        if not isinstance(wire, CountsTokens) or self.capabilities.count_tokens is False:
+            raise UnsupportedFeatureError(f"{self.name} does not count tokens", provider=self.name)
+        try:
+            with await self._send(wire.encode_count_tokens(request, target=target), request) as response:
+                head = await self._head(response, target)
+                return wire.decode_token_count(head, await response.read_body(MAX_COMPLETE_BODY_BYTES))
+        except ParleyError as error:
+            _complete(error, target, "complete")
+            raise
+
+    def wire_of(self, model: str) -> str:
+        """The name of the wire that is spoken with this model."""
+        return self._codec(model).name
+
+    def _codec(self, model: str) -> Codec:
+        return self.wire.of(model) if isinstance(self.wire, ChoosesCodec) else self.wire
 
     async def test_connection(self) -> ConnectionStatus:
         """Ask for the list of models; where the endpoint has none, for one token. Never raises for the provider's fault."""

@@ -22,10 +22,15 @@ from parley.wire.anthropic_messages_request import MessagesOptions
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
 from parley.wire.json_events import decode_object
-from parley.wire.json_values import list_of, object_of, text_of
+from parley.wire.json_values import count_of, list_of, object_of, text_of
 from parley.wire.model_rules import ModelRule, apply_model_rules
 
 VERSION = "2023-06-01"
+# https://docs.claude.com/en/api/messages-count-tokens (read 2026-11-25)
+_COUNTED = frozenset({"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "speed"}) | {
+    "mcp_servers",
+    "context_management",
+}
 
 
 class AnthropicMessages:
@@ -58,6 +63,7 @@ class AnthropicMessages:
         usage=True,
         list_models=True,
         embeddings=False,
+        count_tokens=True,
     )
 
     def __init__(self, *, traits: Sequence[ClaudeTraits] = CLAUDE_TRAITS, rules: Sequence[ModelRule] = CLAUDE_RULES) -> None:
@@ -96,6 +102,21 @@ class AnthropicMessages:
             body=msgspec.json.encode(self.body(fields, stream=stream)),
             warnings=warnings.warnings,
         )
+
+    def encode_count_tokens(self, request: ChatRequest, *, target: Target) -> HttpRequest:
+        """See parley.contract.codec.CountsTokens. The vendor takes the fields that are read, and no others."""
+        asked = self.encode(request, target=target, stream=False)
+        fields = decode_object(asked.body) or {}
+        body = msgspec.json.encode({name: value for name, value in fields.items() if name in _COUNTED})
+        url = f"{target.endpoint.rstrip('/')}/messages/count_tokens"
+        return HttpRequest(method="POST", url=url, headers=asked.headers, body=body, warnings=asked.warnings)
+
+    def decode_token_count(self, head: ResponseHead, body: bytes) -> int:
+        """See parley.contract.codec.CountsTokens."""
+        count = count_of((decode_object(body) or {}).get("input_tokens"))
+        if count is None:
+            raise ProtocolError("the provider's count of tokens has no input_tokens")
+        return count
 
     def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
         """See parley.contract.codec.Codec."""

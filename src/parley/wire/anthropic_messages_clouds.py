@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import structs
+
 from parley.contract.codec import Decoder
 from parley.contract.errors import ParleyError, ProtocolError, UnsupportedFeatureError
 from parley.contract.events import Event
@@ -30,7 +32,7 @@ VERTEX_VERSION = "vertex-2023-10-16"
 class _Hosted(AnthropicMessages):
     """The model stands in the address, the version in the body; lists of models are the cloud's matter."""
 
-    capabilities = AnthropicMessages.capabilities
+    capabilities = structs.replace(AnthropicMessages.capabilities, count_tokens=False)
     _version = ""
 
     def headers(self, betas: Sequence[str]) -> Mapping[str, str]:
@@ -44,6 +46,10 @@ class _Hosted(AnthropicMessages):
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """There is no such list."""
         raise UnsupportedFeatureError(f"{target.provider} does not list its models", provider=target.provider)
+
+    def encode_count_tokens(self, request: ChatRequest, *, target: Target) -> HttpRequest:
+        """The clouds count at other addresses, in other forms."""
+        raise UnsupportedFeatureError(f"{target.provider} does not count tokens", provider=target.provider)
 
 
 class AnthropicOnBedrock(_Hosted):

@@ -65,7 +65,22 @@ class MessagesOptions:
         self._write_format(body)
         if self._request.user_id:
             body["metadata"] = {"user_id": self._request.user_id}
-        body.update(self._options.extra)
+        self._write_extra(dict(self._options.extra), body)
+
+    def _write_extra(self, extra: dict[str, Any], body: dict[str, Any]) -> None:
+        """The provider's own options. Those that stand inside an object which other options fill too are put in their places."""
+        self.betas.update(list_of(extra.pop("betas", None)))
+        if "thinking" in extra:
+            thinking = object_of(extra.pop("thinking"))
+            body["thinking"] = thinking if thinking.get("type") == "disabled" else {**body.get("thinking", {}), **thinking}
+        if "output_config" in extra:
+            body["output_config"] = {**body.get("output_config", {}), **object_of(extra.pop("output_config"))}
+        if "tool_fields" in extra:
+            more = object_of(extra.pop("tool_fields"))
+            body["tools"] = [{**tool, **object_of(more.get(tool["name"]))} for tool in body.get("tools", [])]
+        if "hosted_tools" in extra:
+            body["tools"] = [*body.get("tools", []), *extra.pop("hosted_tools")]
+        body.update(extra)
 
     def _structured_by(self) -> str:
         wanted = self._options.response_format

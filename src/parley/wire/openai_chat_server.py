@@ -9,18 +9,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
-import msgspec
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import ExtraOption
-from parley.contract.errors import CallerError, ErrorCode, InvalidRequestError, MissingCredentialError, ParleyError
+from parley.contract.errors import CallerError, MissingCredentialError, ParleyError
 from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.contract.response import ResponseWarning
 from parley.wire.openai_chat_server_fields import KNOWN, PASSED, REFUSED
 from parley.wire.openai_chat_server_messages import MessagesReader, Recall
-from parley.wire.openai_chat_server_values import (
+from parley.wire.server_fields import accepted_options
+from parley.wire.server_values import (
     Dropped,
+    body_object,
     boolean,
     integer,
     invalid,
@@ -57,8 +58,6 @@ _PLAIN_OPTIONS: dict[str, Callable[[Mapping[str, Any], str], float | None]] = {
     "presence_penalty": number,
 }
 
-_decode = msgspec.json.Decoder().decode
-
 
 class ChatCall(Struct, frozen=True, kw_only=True):
     """One call as it came. `request` has no model yet: `model` is the client's name for it.
@@ -87,7 +86,7 @@ class ChatCall(Struct, frozen=True, kw_only=True):
         if not self.passed and not self.unknown:
             return structs.replace(request, options=structs.replace(request.options, model=model or None)), self.warnings
         dropped = Dropped(strict=self.strict)
-        extra = _accepted({**self.passed, **self.unknown}, accepted)
+        extra = accepted_options({**self.passed, **self.unknown}, accepted)
         changes: dict[str, Any] = {"model": model or None, "extra": extra}
         for name in self.passed.keys() - extra.keys():
             if name == "reasoning_effort":
@@ -120,7 +119,7 @@ def decode_request(body: bytes, *, strict: bool = False, recall: Recall | None =
 
     Raises InvalidRequestError or UnsupportedFeatureError, whose first field is the wire's `param`; values are checked by the guard.
     """
-    fields = _object(body)
+    fields = body_object(body)
     dropped = Dropped(strict=strict)
     for policy in REFUSED:
         value = fields.get(policy.name)
@@ -156,33 +155,6 @@ def error_param(error: ParleyError, call: ChatCall | None) -> tuple[str | None, 
     path = error.fields[0].path
     param = path if call is None else call.param(path)
     return param, error.message.replace(path, param, 1) if error.message.startswith(path) else error.message
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"the body is no valid JSON: {error}", code=ErrorCode.MALFORMED_JSON) from error
-    except RecursionError as error:
-        raise InvalidRequestError("the body is JSON that is nested too deeply", code=ErrorCode.MALFORMED_JSON) from error
-    if not isinstance(value, dict):
-        raise InvalidRequestError("the body must be a JSON object", code=ErrorCode.MALFORMED_JSON)
-    return cast("dict[str, Any]", value)
-
-
-def _accepted(fields: Mapping[str, Any], accepted: Sequence[ExtraOption] | None) -> dict[str, Any]:
-    if accepted is None:
-        return dict(fields)
-    types = {option.name: option.type for option in accepted}
-    return {name: value for name, value in fields.items() if name in types and _fits(value, types[name])}
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    try:
-        msgspec.convert(value, wanted)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 def _include_usage(fields: Mapping[str, Any]) -> bool:

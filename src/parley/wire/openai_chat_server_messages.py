@@ -13,7 +13,7 @@ import msgspec
 
 from parley.contract.messages import CacheLifetime, FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.wire.openai_chat_server_state import CallState, read_extra_content
-from parley.wire.openai_chat_server_values import Dropped, invalid, list_at, name_at, object_at, optional_text, text_at, unsupported
+from parley.wire.server_values import Dropped, invalid, list_at, name_at, object_at, optional_text, text_at, unsupported
 
 Recall: TypeAlias = Callable[[str], CallState | None]
 """What is remembered of a tool call, by its id, for clients that do not bring it back."""
@@ -189,13 +189,13 @@ class MessagesReader:
             return _file(object_at(fields.get("file"), f"{path}.file"), f"{path}.file", cache)
         if kind == "video_url":
             video = object_at(fields.get("video_url"), f"{path}.video_url")
-            media_type, data, url = _source(name_at(video.get("url"), f"{path}.video_url.url"), f"{path}.video_url.url")
+            media_type, data, url = source_of(name_at(video.get("url"), f"{path}.video_url.url"), f"{path}.video_url.url")
             return FilePart(media_type=media_type or "video/mp4", data=data, url=url, cache=cache)
         return invalid(f"{path}.type", f"is {kind!r}; use one of text, image_url, input_audio, file, video_url, refusal")
 
     def _image(self, value: Any, path: str, cache: CacheLifetime | None) -> ImagePart:
         image = {"url": value} if isinstance(value, str) else object_at(value, path)
-        media_type, data, url = _source(name_at(image.get("url"), f"{path}.url"), f"{path}.url")
+        media_type, data, url = source_of(name_at(image.get("url"), f"{path}.url"), f"{path}.url")
         detail = image.get("detail")
         if detail is not None and detail not in ("auto", "low", "high"):
             self._dropped.add("image_url.detail", f"{detail!r} became high", code="field_changed")
@@ -203,7 +203,7 @@ class MessagesReader:
         return ImagePart(media_type=media_type, data=data, url=url, detail=detail, cache=cache)
 
 
-def _source(url: str, path: str) -> tuple[str, str | None, str | None]:
+def source_of(url: str, path: str) -> tuple[str, str | None, str | None]:
     """Media type, data and URL of a URL, which may be a data URL."""
     if not url.startswith("data:"):
         return "", None, url
@@ -223,7 +223,7 @@ def _file(fields: dict[str, Any], path: str, cache: CacheLifetime | None) -> Fil
         return FilePart(name=name, id=file_id, cache=cache)
     given = name_at(fields.get("file_data"), f"{path}.file_data")
     if given.startswith(("data:", "http://", "https://")):
-        media_type, data, url = _source(given, f"{path}.file_data")
+        media_type, data, url = source_of(given, f"{path}.file_data")
         return FilePart(media_type=media_type, name=name, data=data, url=url, cache=cache)
     media_type = "application/pdf" if name.lower().endswith(".pdf") else "application/octet-stream"
     return FilePart(media_type=media_type, name=name, data=given, cache=cache)

@@ -98,12 +98,12 @@ def usage_object(usage: Usage, cost: float | None) -> dict[str, Any]:
 
 def encode_error(error: ParleyError, *, message: str, param: str | None = None) -> bytes:
     """An error as a whole body. `code` is Parley's word, the same in the library and on every surface."""
-    return _encode({"error": _error(error, message, param)})
+    return _encode({"error": error_object(error, message, param)})
 
 
 def encode_error_event(error: ParleyError, *, message: str, param: str | None = None) -> bytes:
     """An error that ends a stream. No end mark follows: the answer is not whole."""
-    written = _error(error, message, param)
+    written = error_object(error, message, param)
     if error.retry_after is not None:
         written["retry_after"] = error.retry_after
     return b"data: " + _encode({"error": written}) + b"\n\n"
@@ -256,7 +256,8 @@ def _image(part: ImagePart) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": data_url(part)}}
 
 
-def _error(error: ParleyError, message: str, param: str | None) -> dict[str, Any]:
+def error_object(error: ParleyError, message: str, param: str | None) -> dict[str, Any]:
+    """What both of OpenAI's wires say of an error."""
     kind = _ERROR_TYPES.get(error.code)
     if kind is None:
         kind = "invalid_request_error" if error.domain == "caller" or error.action == "fix_request" else "api_error"

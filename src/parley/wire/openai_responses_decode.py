@@ -44,13 +44,16 @@ _STATUSES: dict[str, FinishReason] = {"completed": "stop", "complete": "stop", "
 
 
 class _Item:
-    """An output item that is being received: its kind, which of its pieces have delivered something, and whether it is over."""
+    """An output item that is being received: its kind, which of its pieces have delivered something, and whether it is over. `own` is
+    what is known of it from its beginning.
+    """
 
-    __slots__ = ("answer", "began_at", "done", "id", "kind", "piece", "seen")
+    __slots__ = ("answer", "began_at", "done", "id", "kind", "own", "piece", "seen")
 
     def __init__(self, kind: str, item_id: str) -> None:
         self.kind = kind
         self.id = item_id
+        self.own: dict[str, Any] = {"id": item_id} if item_id else {}
         self.answer = False
         self.seen: set[tuple[str, int]] = set()
         self.piece: tuple[str, int] | None = None
@@ -228,6 +231,8 @@ class OpenAIResponsesDecoder(ReplyDecoder):
     def _begin_item(self, index: int, raw: dict[str, Any], events: list[Event]) -> _Item:
         kind, name = text_of(raw.get("type")), text_of(raw.get("name"))
         item = self._new_item(index, kind, text_of(raw.get("id")))
+        if raw.get("phase"):
+            item.own["phase"] = raw["phase"]
         if kind not in _CALLS:
             return item
         if name and name == self._answer_tool:
@@ -274,7 +279,7 @@ class OpenAIResponsesDecoder(ReplyDecoder):
             self._end_text(item, raw, events)
 
     def _end_text(self, item: _Item, raw: dict[str, Any], events: list[Event]) -> None:
-        own = {name: value for name in ("id", "phase") if (value := raw.get(name) or (item.id if name == "id" else None))}
+        own = {name: value for name in ("id", "phase") if (value := raw.get(name) or item.own.get(name))}
         if own:
             events.append(TextDelta("", self._own(own)))
         item.piece = None
@@ -297,8 +302,10 @@ class OpenAIResponsesDecoder(ReplyDecoder):
             item.piece = piece
             item.seen.add(piece)
             item.began_at[number] = self._text_length
+            events.append(TextDelta(text, begins=self._own(item.own) if item.own else None))
+        else:
+            events.append(TextDelta(text))
         self._text_length += len(text)
-        events.append(TextDelta(text))
 
     def _add_thought(self, item: _Item, piece: tuple[str, int], *, text: str, events: list[Event]) -> None:
         """Each summary is a part by itself; the last part of an item carries what goes back to the vendor."""
@@ -309,7 +316,9 @@ class OpenAIResponsesDecoder(ReplyDecoder):
                 events.append(ReasoningEnded(provider_data=self._own({"id": item.id})))
             item.piece = piece
             item.seen.add(piece)
-        events.append(ReasoningDelta(text))
+            events.append(ReasoningDelta(text, begins=self._own({"id": item.id, "kind": piece[0]})))
+        else:
+            events.append(ReasoningDelta(text))
 
     def _part_of(self, raw: dict[str, Any]) -> TextPart | ImagePart:
         """A hosted tool's item, to be sent back unchanged; a generated image is one."""

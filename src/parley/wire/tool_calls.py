@@ -107,7 +107,7 @@ class ToolCallAssembler:
         if not call.started:
             call.started = True
             call.id = call.vendor_id or self._made_id(call)
-            events.append(ToolCallStarted(index=call.position, id=call.id, name=call.name))
+            events.append(ToolCallStarted(index=call.position, id=call.id, name=call.name, provider_data=call.provider_data))
         for arguments in call.waiting:
             call.arguments.append(arguments)
             events.append(ToolCallDelta(index=call.position, arguments=arguments))

@@ -1,15 +1,29 @@
-"""Reads single values of a chat completions request, and says in the wire's own names what is wrong with one. Knows no message.
-
-https://platform.openai.com/docs/api-reference/chat/create (read 2026-11-22).
-"""
+"""Reads a client's request value by value, and says in its wire's own names what is wrong with one. Knows no wire's fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
-from parley.contract.errors import FieldProblem, InvalidRequestError, UnsupportedFeatureError
+import msgspec
+
+from parley.contract.errors import ErrorCode, FieldProblem, InvalidRequestError, UnsupportedFeatureError
 from parley.contract.response import ResponseWarning
+
+_decode = msgspec.json.Decoder().decode
+
+
+def body_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is. Raises InvalidRequestError with the code malformed_json."""
+    try:
+        value = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"the body is no valid JSON: {error}", code=ErrorCode.MALFORMED_JSON) from error
+    except RecursionError as error:
+        raise InvalidRequestError("the body is JSON that is nested too deeply", code=ErrorCode.MALFORMED_JSON) from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError("the body must be a JSON object", code=ErrorCode.MALFORMED_JSON)
+    return cast("dict[str, Any]", value)
 
 
 def invalid(path: str, problem: str) -> NoReturn:

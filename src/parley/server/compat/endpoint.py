@@ -1,0 +1,161 @@
+"""One address where a vendor's wire is spoken: reads a call, has it answered, writes the answer, whole or as a stream. Knows no wire."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Generic, Protocol, TypeVar
+
+from litestar import Request, Response
+from msgspec import Struct
+
+from parley.contract.errors import ParleyError
+from parley.contract.events import Event, ResponseFinished, WarningRaised
+from parley.contract.request import ChatRequest
+from parley.contract.response import ChatResponse, ResponseWarning
+from parley.dispatch.client import Client
+from parley.guard.guarded import GuardedProvider
+from parley.server.boundary import header_of
+from parley.server.compat.answering import (
+    CLIENT_GONE_STATUS,
+    ClientGoneError,
+    Reply,
+    Tries,
+    body_of,
+    cost_header,
+    reply_headers,
+    while_present,
+)
+from parley.server.compat.tool_memory import ToolMemory
+from parley.server.metrics import Metrics
+from parley.server.sse import EventStream, Heartbeat
+from parley.services.principals import Principal
+from parley.wire.openai_chat_server_state import call_states
+
+AnyRequest = Request[Any, Any, Any]
+Call = TypeVar("Call")
+
+ERRORS = (400, 401, 403, 404, 413, 422, 429, 499, 502, 503, 504)
+"""The statuses in which an answer may fail."""
+
+
+class Asked(Struct, Generic[Call], frozen=True, kw_only=True):
+    """A call that can be sent: what it became, for whom, and on whose behalf. `stream` says how it is to be answered."""
+
+    call: Call
+    request: ChatRequest
+    client: Client
+    provider: GuardedProvider
+    model: str
+    tenant: str
+    stream: bool
+    warnings: list[ResponseWarning]
+    tries: Tries
+
+
+class Writer(Protocol):
+    """Writes a reply's events as its wire streams them."""
+
+    def write(self, events: Sequence[Event]) -> bytes:
+        """These events as bytes."""
+        ...
+
+
+class Endpoint(ABC, Generic[Call]):
+    """Derive from this and say how the wire is read and written. `client` gives the providers as they are configured now."""
+
+    heartbeat: Heartbeat
+
+    def __init__(self, *, client: Callable[[], Client], metrics: Metrics, memory: ToolMemory) -> None:
+        self._client = client
+        self._metrics = metrics
+        self._memory = memory
+
+    @abstractmethod
+    def _read(self, body: bytes, request: AnyRequest, principal: Principal) -> Asked[Call]:
+        """What is asked for. Raises a CallerError for what cannot be."""
+
+    @abstractmethod
+    def _whole_body(self, asked: Asked[Call], reply: ChatResponse) -> bytes:
+        """A whole reply."""
+
+    @abstractmethod
+    def _writer(self, asked: Asked[Call]) -> Writer:
+        """What writes this stream."""
+
+    @abstractmethod
+    def _error_event(self, error: ParleyError, asked: Asked[Call], writer: Any) -> bytes:
+        """An error of a stream whose status is out; `writer` wrote what came before."""
+
+    @abstractmethod
+    def _refusal(self, error: ParleyError, call: Call | None, request: AnyRequest) -> Response[bytes]:
+        """An error before anything was answered."""
+
+    async def create(self, request: AnyRequest, principal: Principal) -> Response[Any]:
+        """An answer, whole or as a stream. The status of a stream is held back until its first event."""
+        asked: Asked[Call] | None = None
+        try:
+            asked = self._read(await body_of(request), request, principal)
+            answer = self._stream if asked.stream else self._whole
+            return await answer(asked, request)
+        except ClientGoneError:
+            return Reply(b"", status=CLIENT_GONE_STATUS)
+        except ParleyError as error:
+            if error.domain == "provider":
+                self._metrics.answer_failed(error.provider, str(error.code))
+            return self._refusal(error, asked.call if asked is not None else None, request)
+
+    async def _whole(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
+        reply = await while_present(asked.client.generate(asked.provider, asked.request, on_retry=asked.tries.again), request.receive)
+        self._finished(asked, reply)
+        headers = reply_headers(provider=reply.provider, tries=asked.tries, warnings=[*asked.warnings, *reply.warnings])
+        return Reply(self._whole_body(asked, reply), headers={**headers, **cost_header(reply)})
+
+    async def _stream(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
+        batches = asked.client.stream_batches(asked.provider, asked.request, on_retry=asked.tries.again)
+        try:
+            first = await while_present(_first(batches), request.receive)
+        except BaseException:
+            await batches.aclose()
+            raise
+        early = [event.warning for event in first if isinstance(event, WarningRaised)]
+        headers = reply_headers(provider=asked.provider.name, tries=asked.tries, warnings=[*asked.warnings, *early])
+        return EventStream(self._frames(asked, first, batches), heartbeat=self.heartbeat, metrics=self._metrics, headers=headers)
+
+    async def _frames(self, asked: Asked[Call], first: list[Event], batches: AsyncGenerator[list[Event]]) -> AsyncGenerator[bytes]:
+        """The stream in pieces, each what arrived together."""
+        writer = self._writer(asked)
+        async with aclosing(batches):
+            batch: list[Event] | None = first
+            try:
+                while batch is not None:
+                    last = batch[-1]
+                    if isinstance(last, ResponseFinished):
+                        self._finished(asked, last.response)
+                    if frames := writer.write(batch):
+                        yield frames
+                    batch = await anext(batches, None)
+            except ParleyError as error:
+                self._metrics.answer_failed(error.provider, str(error.code))
+                yield self._error_event(error, asked, writer)
+
+    def _finished(self, asked: Asked[Call], reply: ChatResponse) -> None:
+        self._metrics.answer_finished(
+            asked.provider.name,
+            prompt_tokens=reply.usage.prompt_tokens,
+            completion_tokens=reply.usage.completion_tokens,
+            first_token_ms=reply.time_to_first_token_ms,
+        )
+        if calls := reply.tool_calls:
+            for number, state in call_states(reply.parts).items():
+                self._memory.remember(asked.tenant, calls[number].id, state)
+
+
+def is_strict(request: AnyRequest) -> bool:
+    """Whether what would be left out is to be refused."""
+    return header_of(request.scope, b"x-parley-strict") in {"1", "true"}
+
+
+async def _first(batches: AsyncGenerator[list[Event]]) -> list[Event]:
+    return await anext(batches)
