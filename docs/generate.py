@@ -340,6 +340,28 @@ after it is an event with `error`, and no `[DONE]` follows.
 """
 
 
+def embeddings_page() -> str:
+    """What becomes of every field of OpenAI's embeddings wire, from the table that the server goes by."""
+    from parley.wire.openai_embeddings_server import fields_table as table
+
+    return f"""{NOTE}
+# Embeddings
+
+`POST /v1/embeddings` takes what OpenAI's clients send and gives vectors in OpenAI's shape, from any provider that makes them: each
+provider's page says whether it does. A list that is longer than a vendor takes at once goes up in several calls, and comes back in
+its order. Without a server it is `await client.embed("openai", ["one", "two"])` of `parley.Client`, or `parley.sync.embed`.
+
+A field that nobody knows is passed on to a provider that speaks OpenAI's own wire, and left out before any other; either way it is
+named in the reply's header `x-parley-warnings`. With the header `x-parley-strict: 1` such a request is refused instead.
+
+{table()}
+## Replies
+
+The shape is OpenAI's; `model` is the vendor's own word for what made the vectors. Where the vendor reports no usage it is estimated,
+and `usage.source` says `estimated`. The headers are those of [chat completions](chat-completions.md), and so are the errors.
+"""
+
+
 def pages() -> dict[str, str]:
     """All generated pages by their path below docs/."""
     opening = (
@@ -354,6 +376,7 @@ def pages() -> dict[str, str]:
         "reference/command-line.md": command_line_page(),
         "reference/http.md": http_page(),
         "reference/chat-completions.md": chat_completions_page(),
+        "reference/embeddings.md": embeddings_page(),
         **provider_pages(f"{NOTE}\n"),
         "../.env.example": environment_example(GENERAL_VARIABLES),
     }

@@ -50,8 +50,10 @@ def resolve_embedding_model(registry: Registry, model: str) -> tuple[str, str]:
         return asked, ""
     if not model:
         return resolve_model(registry, asked)[0], ""
+    if model.partition("/")[0] in names or any(route.name == model for route in registry.routes):
+        return resolve_model(registry, model)
     offering = [name for name in names if any(listed.id == model for listed in registry.embedding_models(name))]
-    if offering and not any(route.name == model for route in registry.routes):
+    if offering:
         return next((name for name in offering if registry.is_configured(name)), offering[0]), model
     return resolve_model(registry, model)
 
