@@ -10,9 +10,8 @@ from itertools import groupby
 from parley.contract import errors
 from parley.contract.errors import STATUS_TABLE, ProviderError
 from parley.registry.proof import Proof
-from parley.wire.error_codes import TABLE, Codes
+from parley.wire.error_codes import SHAPES, TABLE, Codes
 from parley.wire.errors import PHRASES
-from parley.wire.openai_chat_errors import BASE_RESP_CODES
 
 REMEDIES: dict[type[ProviderError], str] = {
     errors.ContextLengthError: "shorten the conversation, or choose a model with more context",
@@ -47,14 +46,14 @@ def provider_errors_page(own_codes: Mapping[str, Mapping[str, type[ProviderError
     lines += ["## What to do\n", "| class | `code` | what to do |", "|---|---|---|"]
     lines += [f"| `{kind.__name__}` | `{kind.code}` | {words} |" for kind, words in REMEDIES.items()]
     lines += ["\n## Vendors' words\n", "Upper and lower case, `_`, `-` and `.` make no difference.\n"]
-    lines += ["| word | class | said by |", "|---|---|---|", *_words()]
+    lines += ["| word | class | known from |", "|---|---|---|", *_words()]
     lines += ["\n## What messages say\n", "| class | a message that says |", "|---|---|"]
     lines += [f"| `{kind.__name__}` | {told} |" for kind, told, _ in PHRASES]
     lines += ["\n## Statuses\n", "| status | class |", "|---|---|"]
     lines += [f"| {status} | `{kind.__name__}` |" for status, kind in STATUS_TABLE.items()]
     lines += ["| other 5xx | `ServerError` |", "| other 4xx | `RequestRejectedError` |"]
     lines += ["\n## Codes of one vendor\n", "| vendor | its code | class |", "|---|---|---|"]
-    for vendor, codes in {**own_codes, "MiniMax (`base_resp`)": BASE_RESP_CODES}.items():
+    for vendor, codes in {**own_codes, **SHAPES}.items():
         lines += _own(vendor, codes)
     lines += ["\n## Recorded\n", "What these vendors really sent, and what it became.\n"]
     lines += ["| provider | status | its own code | class |", "|---|---|---|---|", *_seen(proof)]
@@ -63,7 +62,7 @@ def provider_errors_page(own_codes: Mapping[str, Mapping[str, type[ProviderError
 
 def _words() -> Iterator[str]:
     for (kind, source), rows in groupby(TABLE, key=lambda row: (row.error_class, row.said_by)):
-        yield f"| {_listed(rows)} | `{kind.__name__}` | {f'<{source}>' if source.startswith('https') else source} |"
+        yield f"| {_listed(rows)} | `{kind.__name__}` | {source} |"
 
 
 def _listed(rows: Iterable[Codes]) -> str:

@@ -26,7 +26,9 @@ from parley.contract.errors import (
 
 
 class Codes(Struct, frozen=True, kw_only=True):
-    """Words that mean one class of error. `general` ones say so little that a message says more, and a status too."""
+    """Words that mean one class of error. `general` ones say so little that a message says more, and a status too. `said_by` names who
+    is known for them; whoever else says them means the same.
+    """
 
     error_class: type[ProviderError]
     codes: str
@@ -34,21 +36,15 @@ class Codes(Struct, frozen=True, kw_only=True):
     general: bool = False
 
 
-OPENAI = "https://platform.openai.com/docs/guides/error-codes"
-ANTHROPIC = "https://docs.claude.com/en/api/errors"
-GOOGLE = "https://ai.google.dev/gemini-api/docs/troubleshooting"
-AMAZON = "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
-AZURE = "https://learn.microsoft.com/en-us/azure/ai-foundry/openai/reference"
-GROQ = "https://console.groq.com/docs/errors"
-MOONSHOT = "https://platform.kimi.ai/docs/api/errors"
-ALIBABA = "https://help.aliyun.com/en/model-studio/error-code"
-DATABRICKS = "https://docs.databricks.com/api/workspace/introduction"
-SEEN = "recordings"
+OPENAI, ANTHROPIC, GOOGLE, AMAZON, AZURE = "OpenAI", "Anthropic", "Google", "Amazon Bedrock", "Azure"
+GROQ, COHERE, MOONSHOT, ALIBABA, DATABRICKS = "Groq", "Cohere", "Moonshot AI", "Alibaba Cloud", "Databricks"
+SEVERAL = "several vendors and servers"
 
 TABLE: tuple[Codes, ...] = (
-    Codes(error_class=ContextLengthError, codes="context_length_exceeded string_above_max_length", said_by=OPENAI),
-    Codes(error_class=ContextLengthError, codes="exceed_context_size_error model_max_prompt_tokens_exceeded TOO_MANY_TOKENS", said_by=SEEN),
+    Codes(error_class=ContextLengthError, codes="context_length_exceeded", said_by=OPENAI),
+    Codes(error_class=ContextLengthError, codes="exceed_context_size_error model_max_prompt_tokens_exceeded", said_by=SEVERAL),
     Codes(error_class=ContextLengthError, codes="context_window_exceeded tokens_limit_reached", said_by=AZURE),
+    Codes(error_class=ContextLengthError, codes="TOO_MANY_TOKENS", said_by=COHERE),
     Codes(error_class=ContentFilterError, codes="content_filter ResponsibleAIPolicyViolation content_filtered", said_by=AZURE),
     Codes(error_class=ContentFilterError, codes="content_policy_violation image_content_policy_violation", said_by=OPENAI),
     Codes(error_class=ContentFilterError, codes="DataInspectionFailed", said_by=ALIBABA),
@@ -56,7 +52,8 @@ TABLE: tuple[Codes, ...] = (
     Codes(error_class=ModelNotFoundError, codes="DeploymentNotFound unknown_model unavailable_model", said_by=AZURE),
     Codes(error_class=ModelNotFoundError, codes="ResourceNotFoundException", said_by=AMAZON),
     Codes(error_class=ModelNotFoundError, codes="model_decommissioned", said_by=GROQ),
-    Codes(error_class=ModelNotFoundError, codes="model_not_exist model_not_supported model_not_available", said_by=SEEN),
+    Codes(error_class=ModelNotFoundError, codes="model_not_exist model_not_supported model_not_available", said_by=SEVERAL),
+    Codes(error_class=ModelNotFoundError, codes="resource_not_found_error", said_by=MOONSHOT),
     Codes(error_class=ModelNotFoundError, codes="ENDPOINT_NOT_FOUND", said_by=DATABRICKS),
     Codes(error_class=QuotaExceededError, codes="insufficient_quota billing_hard_limit_reached billing_not_active", said_by=OPENAI),
     Codes(error_class=QuotaExceededError, codes="billing_error", said_by=ANTHROPIC),
@@ -65,7 +62,7 @@ TABLE: tuple[Codes, ...] = (
     Codes(error_class=QuotaExceededError, codes="exceeded_current_quota_error", said_by=MOONSHOT),
     Codes(error_class=QuotaExceededError, codes="Arrearage PrepaidBillOverdue PostpaidBillOverdue CommodityNotPurchased", said_by=ALIBABA),
     Codes(error_class=QuotaExceededError, codes="AllocationQuota.FreeTierOnly", said_by=ALIBABA),
-    Codes(error_class=QuotaExceededError, codes="insufficient_balance insufficient_funds insufficient_credits", said_by=SEEN),
+    Codes(error_class=QuotaExceededError, codes="insufficient_balance insufficient_funds insufficient_credits", said_by=SEVERAL),
     Codes(error_class=AuthenticationError, codes="invalid_api_key invalid_authentication account_deactivated", said_by=OPENAI),
     Codes(error_class=AuthenticationError, codes="authentication_error", said_by=ANTHROPIC),
     Codes(error_class=AuthenticationError, codes="API_KEY_INVALID UNAUTHENTICATED", said_by=GOOGLE),
@@ -76,7 +73,7 @@ TABLE: tuple[Codes, ...] = (
         said_by=AMAZON,
     ),
     Codes(error_class=AuthenticationError, codes="invalid_authentication_error incorrect_api_key_error", said_by=MOONSHOT),
-    Codes(error_class=AuthenticationError, codes="wrong_api_key", said_by=SEEN),
+    Codes(error_class=AuthenticationError, codes="wrong_api_key", said_by=SEVERAL),
     Codes(error_class=PermissionDeniedError, codes="unsupported_country_region_territory", said_by=OPENAI),
     Codes(error_class=PermissionDeniedError, codes="permission_error", said_by=ANTHROPIC),
     Codes(error_class=PermissionDeniedError, codes="PERMISSION_DENIED SERVICE_DISABLED API_KEY_SERVICE_BLOCKED", said_by=GOOGLE),
@@ -95,7 +92,7 @@ TABLE: tuple[Codes, ...] = (
         said_by=ALIBABA,
     ),
     Codes(error_class=RateLimitError, codes="REQUEST_LIMIT_EXCEEDED", said_by=DATABRICKS),
-    Codes(error_class=RateLimitError, codes="rate_limited too_many_requests_error", said_by=SEEN),
+    Codes(error_class=RateLimitError, codes="rate_limited too_many_requests_error", said_by=SEVERAL),
     Codes(error_class=OverloadedError, codes="slow_down engine_overloaded", said_by=OPENAI),
     Codes(error_class=OverloadedError, codes="overloaded_error", said_by=ANTHROPIC),
     Codes(error_class=OverloadedError, codes="UNAVAILABLE", said_by=GOOGLE),
@@ -103,7 +100,7 @@ TABLE: tuple[Codes, ...] = (
     Codes(error_class=OverloadedError, codes="capacity_exceeded over_capacity", said_by=GROQ),
     Codes(error_class=OverloadedError, codes="engine_overloaded_error", said_by=MOONSHOT),
     Codes(error_class=OverloadedError, codes="TEMPORARILY_UNAVAILABLE", said_by=DATABRICKS),
-    Codes(error_class=OverloadedError, codes="overloaded service_unavailable", said_by=SEEN),
+    Codes(error_class=OverloadedError, codes="overloaded service_unavailable", said_by=SEVERAL),
     Codes(error_class=ServerError, codes="server_error", said_by=OPENAI, general=True),
     Codes(error_class=ServerError, codes="api_error", said_by=ANTHROPIC, general=True),
     Codes(error_class=ServerError, codes="INTERNAL internal_error internal_server_error", said_by=GOOGLE, general=True),
@@ -133,3 +130,24 @@ def by_code(table: Iterable[Codes]) -> Mapping[str, Codes]:
 
 
 BY_CODE = by_code(TABLE)
+
+# https://platform.minimax.io/docs/api-reference/errorcode (read 2026-11-25): the only vendor that says it in `base_resp`.
+BASE_RESP_CODES: Mapping[str, type[ProviderError]] = {
+    "1000": ServerError,
+    "1001": ServerError,
+    "1002": RateLimitError,
+    "1004": AuthenticationError,
+    "1008": QuotaExceededError,
+    "1024": ServerError,
+    "1026": ContentFilterError,
+    "1027": ContentFilterError,
+    "1033": ServerError,
+    "1039": RateLimitError,
+    "1041": RateLimitError,
+    "2013": RequestRejectedError,
+    "2045": RateLimitError,
+    "2049": AuthenticationError,
+    "2056": QuotaExceededError,
+}
+SHAPES: Mapping[str, Mapping[str, type[ProviderError]]] = {"MiniMax (`base_resp`)": BASE_RESP_CODES}
+"""Codes of a shape of body that only one vendor sends, by whom and where."""

@@ -10,41 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from parley.contract.errors import (
-    AuthenticationError,
-    ContentFilterError,
     ParleyError,
     ProviderError,
-    QuotaExceededError,
-    RateLimitError,
-    RequestRejectedError,
-    ServerError,
 )
 from parley.contract.http import ResponseHead
-from parley.wire.error_codes import BY_CODE, plain
+from parley.wire.error_codes import BASE_RESP_CODES, BY_CODE, plain
 from parley.wire.errors import NO_CODES, classify, no_reply, provider_error
 from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import first_text, json_text, list_of, object_of
 
 _ERROR_KEYS = ("error", "errors", "detail", "message", "msg", "error_msg", "error_message", "status_msg")
 _ERROR_ONLY_KEYS = ("detail", "errors", "error_msg", "error_message")
-# https://platform.minimax.io/docs/api-reference/errorcode (read 2026-11-25): the only vendor that says it in `base_resp`.
-BASE_RESP_CODES: Mapping[str, type[ProviderError]] = {
-    "1000": ServerError,
-    "1001": ServerError,
-    "1002": RateLimitError,
-    "1004": AuthenticationError,
-    "1008": QuotaExceededError,
-    "1024": ServerError,
-    "1026": ContentFilterError,
-    "1027": ContentFilterError,
-    "1033": ServerError,
-    "1039": RateLimitError,
-    "1041": RateLimitError,
-    "2013": RequestRejectedError,
-    "2045": RateLimitError,
-    "2049": AuthenticationError,
-    "2056": QuotaExceededError,
-}
 _CODE_KEYS = ("code", "type", "status", "error_type", "status_code", "statusCode", "error_code")
 
 
