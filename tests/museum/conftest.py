@@ -1,4 +1,4 @@
-"""The SDK of one exhibit lies beside it; here it counts as installed."""
+"""Here the exhibits lie where an operator would have them, and the SDK of one counts as installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+EXHIBITS = Path(__file__).parent / "v1"
+
 
 @pytest.fixture(autouse=True)
-def _sdk_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "v1" / "sdk"))
+def _visited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_PROVIDER_PATH", str(EXHIBITS))
+    monkeypatch.syspath_prepend(str(EXHIBITS / "sdk"))

@@ -27,7 +27,7 @@ FROZEN: dict[str, str] = {
     "v1/parrot.py": "c60eadfbfec64412ad16f85a3ecbe4eea9d025d06c8cdc7eae0ae5333f18efcf",
     "v1/recordings/telegraph/error-stream.json": "e7b9af294a395a7d61b697e8b1b686178c6d5a7d4fbfea7bcedd6b806f3edd13",
     "v1/recordings/telegraph/generate.json": "8dbef3e3e069b725bc73c009bf236b0bb01fff3631e74c3fe4a8a59fb894f98b",
-    "v1/recordings/telegraph/stream.json": "66d2fd7a75984e1310acdbe5b495aeac9681ccb68f0bc8f35e264d86a07085e5",
+    "v1/recordings/telegraph/stream.json": "4a3e782fc9259d4d29e09117e45a8dd253215364e17cab483aa9642c8cc7f94e",
     "v1/recordings/telegraph/tools-stream.json": "f0ead4c90f1a0820b769527fa9952ba19d5c8eddf4cc7d19cc4dc97979ea702f",
     "v1/recordings/telegraph/tools.json": "6798ae3e1be667f01fa0df9a1775c9b2a24674b02af7993bcefd28ee23ba66df",
     "v1/sdk/your_provider_sdk.py": "75704e181a8d267f2f49375ddc2f2450fd2751e918fe6d2d65fe823b85d52068",

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from parley.contract.codec import Codec
-from parley.contract.events import ResponseStarted, TextDelta, UsageReported, WarningRaised
+from parley.contract.events import TextDelta
 from parley.contract.http import ResponseHead
 from parley.contract.messages import Message
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse
+from parley.guard.fold import Fold
 from parley.testing.recordings import Recording
 from parley.testing.replay import Answer, answer_of
 from parley.testing.samples import CALL_ARGUMENTS, CALL_NAME, Sample
@@ -26,9 +27,6 @@ MAX_EVENTS = 64
 
 _QUESTION = ChatRequest(messages=[Message(role="user", content="Hello")])
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-
-
-_NO_CONTENT = (ResponseStarted, UsageReported, WarningRaised)
 
 
 async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read, *, codec: Codec | None = None) -> Sample | None:
@@ -44,13 +42,13 @@ async def derive_sample(wire: str, recordings: Sequence[Recording], read: Read, 
     document, complete_reply = complete or (None, ChatResponse())
     call = next((each for _, tool_reply in filter(None, (tools, called)) for each in tool_reply.tool_calls), None)
     events = events_of(stream) if stream is not None else []
-    silent, begins, ends = _text_in(events, codec, _headers(stream)) if codec is not None else (0, 0, len(events) - 1)
+    lead, begins, ends = _places_in(events, codec, _headers(stream)) if codec is not None else (0, 0, len(events) - 1)
     return Sample(
         wire=wire,
         text=reply.text or complete_reply.text,
         text_events=events,
         end_events=max(1, len(events) - ends),
-        lead_events=silent,
+        lead_events=lead,
         text_complete=document.body if document is not None else b"",
         tool_events=events_of(tools[0]) if tools is not None else (),
         tool_complete=called[0].body if called is not None else b"",
@@ -95,15 +93,17 @@ async def _first(recordings: Sequence[Recording], kind: str, read: Read) -> tupl
     return None
 
 
-def _text_in(events: Sequence[bytes], codec: Codec, headers: dict[str, str]) -> tuple[int, int, int]:
-    """How many events come before any content, how many before the first text, and with how many the last of it has come."""
-    decoder = codec.decoder(_QUESTION, ResponseHead(status=200, headers=headers))
+def _places_in(events: Sequence[bytes], codec: Codec, headers: dict[str, str]) -> tuple[int, int, int]:
+    """How many events come before the first content (which may be a thought), before the first text, and with how many the last text
+    has come.
+    """
+    decoder, fold = codec.decoder(_QUESTION, ResponseHead(status=200, headers=headers)), Fold()
     with_content: list[int] = []
     with_text: list[int] = []
     try:
         for number, event in enumerate(events):
             told = decoder.feed(event)
-            if any(not isinstance(each, _NO_CONTENT) for each in told):
+            if fold.add(told):
                 with_content.append(number)
             if any(isinstance(each, TextDelta) and each.text for each in told):
                 with_text.append(number)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from parley.contract.capabilities import Capabilities
 from parley.contract.codec import Codec
 from parley.contract.config import Config, ConfigField, config_fields
-from parley.contract.errors import ConfigurationError, ParleyError
+from parley.contract.errors import ConfigurationError, InvalidRequestError, ParleyError
 from parley.contract.response import ChatResponse
 from parley.guard.conduct import Violation
 from parley.guard.guarded import GuardedProvider, guard
@@ -41,7 +41,6 @@ PROBE_SECONDS = 20
 
 _NOWHERE = "http://127.0.0.1:9/v1"
 _UNAVAILABLE = Answer(status=503, headers={"content-type": "application/json"}, body=b'{"error": {"message": "nobody is here"}}')
-_DAMAGED = (KeyError, TypeError, ValueError, OSError, msgspec.MsgspecError)
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -178,6 +177,9 @@ class Subject:
 
     async def _observe(self) -> None:
         if self.codec is not None:
+            if elsewhere := await self._goes_elsewhere():
+                self.needs = f"credentials that can be had offline: before it asks its endpoint it connects to {elsewhere}"
+                return
             if self.sample is None:
                 self.sample = await derive_sample(self.codec.name, self.recordings, self._read_recording, codec=self.codec)
             self.observation = "http" if self.sample is not None else "none"
@@ -203,20 +205,26 @@ class Subject:
             self.needs = "to know what its service answers: recordings, or `wire` with the name of a shipped wire that it speaks"
 
     async def _asks_the_server(self) -> bool:
-        async with self.serve() as served:
-            await _outcome(served.provider.stream_response(messages=MESSAGES))
-            if served.server.requests:
-                return True
-            elsewhere = served.outside
+        elsewhere = await self._goes_elsewhere()
+        if elsewhere is None:
+            return True
         self.sample = None
         if not elsewhere:
             self.observation = "direct"
             return False
         self.needs = (
-            f"that its requests can be seen: it connects to {elsewhere[0]}, whatever its endpoint says; "
+            f"that its requests can be seen: it connects to {elsewhere}, whatever its endpoint says; "
             "pass `config.endpoint` on to what it calls"
         )
         return False
+
+    async def _goes_elsewhere(self) -> str | None:
+        """Where it connects to instead of its endpoint; empty where it connects to nothing, None where it asks there."""
+        async with self.serve() as served:
+            await _outcome(served.provider.stream_response(messages=MESSAGES))
+            if served.server.requests:
+                return None
+            return served.outside[0] if served.outside else ""
 
     async def _guess(self) -> Sample | None:
         """The shipped wire whose answer it reads right."""
@@ -322,19 +330,26 @@ def _read(given: Path | str | Sequence[Path | str]) -> tuple[list[Recording], li
         for file in files:
             try:
                 read.append(load_recording(file))
-            except _DAMAGED as error:
-                damaged.append(f"{file} is no recording: {type(error).__name__}: {error}")
+            except InvalidRequestError as error:
+                damaged.append(error.message)
+            except OSError as error:
+                damaged.append(f"{file} cannot be read: {error.strerror}")
     return read, damaged
 
 
 def _configuration(config_type: type[Config], *, endpoint: str, key: str, model: str) -> Config:
     known = {"api_key": key, "endpoint": endpoint, "model": model}
-    fields = config_fields(config_type)
-    values = {field.name: known.get(field.name, _made_up(field)) for field in fields if field.name in known or field.required}
+    filled = [field for field in config_fields(config_type) if field.name in known or field.required or _is_credential(field)]
+    values = {field.name: known[field.name] if field.name in known else _made_up(field) for field in filled}
     try:
         return msgspec.convert(values, config_type)
     except msgspec.ValidationError as error:
         raise UnusableProviderError(f"{config_type.__name__} cannot be filled in for a test: {error}; give its fields defaults") from error
+
+
+def _is_credential(field: ConfigField) -> bool:
+    """A token that may be given beside the key: with it, nothing has to be fetched from anywhere."""
+    return field.setting.secret and field.type is str and field.name != "proxy"
 
 
 def _made_up(field: ConfigField) -> Any:

@@ -35,6 +35,9 @@ async def recordings(subject: Subject) -> Findings:
     if not chosen:
         yield not_run("recordings: files or a folder of them, as `parley provider record` writes")
         return
+    if subject.observation == "none" and subject.sample is not None:
+        yield not_run(subject.needs)
+        return
     if subject.observation == "direct":
         yield not_run(f"that its requests can be answered: it answers by itself, so that nobody reads its {len(chosen)} recordings")
         return

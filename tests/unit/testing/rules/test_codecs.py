@@ -7,11 +7,11 @@ import contextlib
 import json
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from parley.provider import Capabilities, OpenAIChat, ServerError
+from parley.provider import Capabilities, OpenAIChat, ServerError, Setting
 from parley.testing import examine, rules_for, subject_of
 from parley.testing.rules import RULES
 
@@ -118,10 +118,6 @@ def test_one_that_needs_an_event_loop_is_seen(recorded: Path) -> None:
     assert "without an event loop it raises RuntimeError" in failures(mars.dialect(Waiting()), "purity", recordings=recorded)["purity"]
 
 
-class KeyInUrl(mars.Mars):
-    auth_scheme = None
-
-
 def test_a_key_in_the_url_is_seen(recorded: Path) -> None:
     class InUrl:
         def __init__(self, config: mars.MarsConfig) -> None:
@@ -133,6 +129,34 @@ def test_a_key_in_the_url_is_seen(recorded: Path) -> None:
             return structs.replace(request, url=f"{request.url}?key={self.key}")
 
     assert "the key is in the URL" in failures(mars.dialect(auth=InUrl), "redaction", recordings=recorded)["redaction"]
+
+
+class Fetched:
+    """Credentials that have to be fetched."""
+
+    def __init__(self, config: Any) -> None:
+        self.token = getattr(config, "token", "")
+
+    async def apply(self, request):
+        if not self.token:
+            await asyncio.to_thread(urllib.request.urlopen, "https://login.vendor.example/token", timeout=5)
+        return request
+
+
+class TokenConfig(mars.MarsConfig):
+    token: Annotated[str, Setting("a token that is used as it is", secret=True)] = ""
+
+
+def test_credentials_that_cannot_be_had_offline_are_needed_and_never_passed(recorded: Path) -> None:
+    unseen = findings(mars.dialect(OpenAIChat(), auth=Fetched), "one_ending", "conduct", "recordings", recordings=recorded)
+    assert {finding.verdict for finding in unseen} == {"not_run"}
+    assert "it connects to login.vendor.example:443" in unseen[0].evidence
+
+
+def test_a_token_that_may_be_given_is_given() -> None:
+    given = mars.dialect(OpenAIChat(), auth=Fetched, config=TokenConfig)
+    assert of_verdict(findings(given, "one_ending"), "failed") == {}
+    assert "one_ending" in of_verdict(findings(given, "one_ending"), "passed")
 
 
 class ForgettingIds(mars.Mars):
@@ -223,7 +247,7 @@ def test_a_body_of_another_shape_that_breaks_the_codec_is_seen(recorded: Path) -
 def test_a_damaged_recording_is_told_by_its_name(recorded: Path) -> None:
     (recorded / "broken.json").write_text("{", encoding="utf-8")
     found = failures(mars.dialect(), "recordings", recordings=recorded)
-    assert "broken.json is no recording" in found["recordings"]
+    assert "broken.json is not a recording" in found["recordings"]
 
 
 def test_an_answer_that_was_recorded_and_becomes_an_error_is_seen(recorded: Path) -> None:
