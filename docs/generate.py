@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from provider_pages import environment_example, provider_pages
+from wire_pages import wire_pages
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->\n"
@@ -300,68 +301,6 @@ def http_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def chat_completions_page() -> str:
-    """What becomes of every field of OpenAI's wire, from the table that the server goes by."""
-    from parley.wire.openai_chat_server_fields import fields_table as table
-
-    return f"""{NOTE}
-# Chat completions
-
-`POST /v1/chat/completions` takes what OpenAI's clients send, whatever provider is behind. Keys are given as
-`Authorization: Bearer …` or `x-api-key`; `parley key new NAME` makes one.
-
-A field that has no meaning behind a provider is left out and named in the reply's header `x-parley-warnings`; so is a field that
-nobody knows, unless the provider takes any (`openai-compatible`, `llama-cpp`): then it is passed on, and named all the same. With
-the header `x-parley-strict: 1` such a request is refused instead. What would change the form of the answer is refused always.
-
-{table()}
-## Replies
-
-The shape is OpenAI's; `model` is the vendor's own id. Besides:
-
-| Where | What |
-|---|---|
-| header `x-parley-provider` | who answered |
-| header `x-parley-attempts` | how often it was asked |
-| header `x-parley-cost`, in streams `usage.cost` | US dollars, where the price is known |
-| header `x-parley-warnings` | what was left out or changed; what a stream learns later stands in `warnings` of its last chunk |
-| header `x-request-id` | the id of this request in the server's log |
-| `message.reasoning_content`, `delta.reasoning_content` | readable reasoning |
-| `message.images`, `delta.images` | generated images |
-| `tool_calls[].extra_content` | signatures that the vendor wants back: send messages back as they are |
-| `usage.source` | `estimated` or `mixed`, where the vendor did not report all counts |
-
-## Errors
-
-The shape is OpenAI's: `{{"error": {{"message", "type", "param", "code"}}}}`. `code` is Parley's word, the same as in the library
-([errors](errors.md)); `x-should-retry` says whether to try again. A vendor that refuses its own key is a 502, never a 401: the key
-of your client is good. The status of a stream is held back until its first event, so that errors before it are typed; an error
-after it is an event with `error`, and no `[DONE]` follows.
-"""
-
-
-def embeddings_page() -> str:
-    """What becomes of every field of OpenAI's embeddings wire, from the table that the server goes by."""
-    from parley.wire.openai_embeddings_server import fields_table as table
-
-    return f"""{NOTE}
-# Embeddings
-
-`POST /v1/embeddings` takes what OpenAI's clients send and gives vectors in OpenAI's shape, from any provider that makes them: each
-provider's page says whether it does. A list that is longer than a vendor takes at once goes up in several calls, and comes back in
-its order. Without a server it is `await client.embed("openai", ["one", "two"])` of `parley.Client`, or `parley.sync.embed`.
-
-A field that nobody knows is passed on to a provider that speaks OpenAI's own wire, and left out before any other; either way it is
-named in the reply's header `x-parley-warnings`. With the header `x-parley-strict: 1` such a request is refused instead.
-
-{table()}
-## Replies
-
-The shape is OpenAI's; `model` is the vendor's own word for what made the vectors. Where the vendor reports no usage it is estimated,
-and `usage.source` says `estimated`. The headers are those of [chat completions](chat-completions.md), and so are the errors.
-"""
-
-
 def pages() -> dict[str, str]:
     """All generated pages by their path below docs/."""
     opening = (
@@ -375,8 +314,7 @@ def pages() -> dict[str, str]:
         "reference/configuration.md": configuration_page(),
         "reference/command-line.md": command_line_page(),
         "reference/http.md": http_page(),
-        "reference/chat-completions.md": chat_completions_page(),
-        "reference/embeddings.md": embeddings_page(),
+        **{f"reference/{name}": f"{NOTE}\n{text}" for name, text in wire_pages().items()},
         **provider_pages(f"{NOTE}\n"),
         "../.env.example": environment_example(GENERAL_VARIABLES),
     }

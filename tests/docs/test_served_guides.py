@@ -52,16 +52,23 @@ async def test_clients_pointed_at_parley(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
         key = await make_key(server)
         variables = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": key}
-        for example in examples("point-your-client-at-parley.md", "sh"):
-            output = await run(server, "bash", "-c", f"set -euo pipefail\n{example}", **variables)
-            assert '"chat.completion"' in output
-            assert '"demo/demo"' in output
-        whole, streamed, unknown = [
+        variables |= {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": key}
+        chat, message = [
+            await run(server, "bash", "-c", f"set -euo pipefail\n{example}", **variables)
+            for example in examples("point-your-client-at-parley.md", "sh")
+        ]
+        assert '"chat.completion"' in chat
+        assert '"demo/demo"' in chat
+        assert '"type":"message"' in message
+        whole, streamed, response, messages, unknown = [
             await run(server, sys.executable, "-c", example, **variables)
             for example in examples("point-your-client-at-parley.md", "python")
         ]
         assert "| " in whole
         assert "total_tokens" in streamed
+        assert "| " in response
+        assert messages.startswith("1\n")
+        assert "# " in messages
         assert "demo" in unknown
 
 
