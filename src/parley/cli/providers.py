@@ -57,6 +57,12 @@ def what_to_set(description: ProviderDescription) -> str:
     return f"set {' and '.join(missing)}" if missing else ""
 
 
+def _status(description: ProviderDescription) -> str:
+    """A provider of which nothing was ever recorded says so."""
+    unproven = description.proven == "claimed" and description.status != "quarantined"
+    return f"{description.status}, claimed" if unproven else description.status
+
+
 def _why(description: ProviderDescription) -> str:
     if description.status == "ready":
         return "; ".join(_remarks(description))
@@ -91,7 +97,7 @@ def _print_table(descriptions: list[ProviderDescription]) -> None:
     for description in sorted(descriptions, key=lambda each: each.status != "ready"):
         table.add_row(
             Text(description.name, style="heading" if description.status == "ready" else "none"),
-            Text(description.status, style=_STYLES[description.status]),
+            Text(_status(description), style=_STYLES[description.status]),
             *([Text(one_line(description.model))] if with_model else []),
             Text(one_line(_why(description), longest=300), style="note"),
         )

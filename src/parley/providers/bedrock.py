@@ -55,7 +55,7 @@ provider = Dialect(
     wire=BedrockConverse(),
     apis={"invoke": AnthropicOnBedrock()},
     auth=authorise,
-    base_url=lambda config: f"https://bedrock-runtime.{config.region}.amazonaws.com",
+    base_url=lambda config: config.endpoint or f"https://bedrock-runtime.{config.region}.amazonaws.com",
     capabilities=Capabilities(tools=True, images=True),
     models=[
         Model("us.anthropic.claude-sonnet-4-5-20250929-v1:0", label="Claude Sonnet 4.5", description="Capable, for agents and code"),
@@ -65,6 +65,10 @@ provider = Dialect(
         Model("us.amazon.nova-micro-v1:0", label="Amazon Nova Micro", description="Text alone, cheapest"),
         Model("openai.gpt-oss-120b-1:0", label="GPT-OSS 120B", description="OpenAI's open model"),
         Model("qwen.qwen3-32b-v1:0", label="Qwen3 32B", description="Open model with reasoning"),
+    ],
+    embedding_models=[
+        Model("amazon.titan-embed-text-v2:0", label="Titan Embed Text 2", description="Amazon's, 1024 long", context_tokens=8192),
+        Model("cohere.embed-v4:0", label="Cohere Embed 4", description="Cohere's, 1536 long", context_tokens=128_000),
     ],
     docs_url="https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html",
     extra_options=[

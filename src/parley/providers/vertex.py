@@ -1,4 +1,6 @@
-"""Google Vertex AI. Wires: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference and Anthropic's there."""
+"""Google Vertex AI. Wire: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (read 2026-11-25);
+Claude's there: https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai (read 2026-11-25).
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -38,8 +40,14 @@ class VertexConfig(Config):
     model: str = "gemini-3.5-flash"
 
 
-class GeminiOnVertex(GeminiGenerate):
-    """Gemini under Vertex AI's address."""
+class VertexWire(GeminiGenerate):
+    """Each model's own wire: Claude speaks Anthropic's, all others Gemini's, under an address of Vertex AI's."""
+
+    capabilities = Capabilities(streaming=True, list_models=False, embeddings=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._claude = AnthropicOnVertex()
 
     def url(self, target: Target, *, stream: bool) -> str:
         """Where content is asked for."""
@@ -50,33 +58,28 @@ class GeminiOnVertex(GeminiGenerate):
         """Here the fields are counted as they are; nobody asks what limits the answer."""
         return {name: fields[name] for name in ("contents", "systemInstruction", "tools") if name in fields}
 
-
-class VertexWire:
-    """Each model's own wire: Claude speaks Anthropic's, all others Gemini's."""
-
-    name = "vertex"
-    auth_scheme = GeminiGenerate.auth_scheme
-    capabilities = Capabilities(streaming=True, list_models=False, embeddings=False)
-
-    def __init__(self) -> None:
-        self._gemini = GeminiOnVertex()
-        self._claude = AnthropicOnVertex()
-
     def of(self, model: str) -> Codec:
         """The wire of this model."""
-        return self._claude if model.startswith("claude") else self._gemini
+        return self._claude if is_claude(model) else self
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
-        return self.of(target.model).encode(request, target=target, stream=stream)
+        if is_claude(target.model):
+            return self._claude.encode(request, target=target, stream=stream)
+        return super().encode(request, target=target, stream=stream)
 
     def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
         """See parley.contract.codec.Codec."""
-        return self.of(head.model).decoder(request, head)
+        return self._claude.decoder(request, head) if is_claude(head.model) else super().decoder(request, head)
 
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.contract.codec.Codec."""
-        return self.of(head.model).decode_error(head, body)
+        return self._claude.decode_error(head, body) if is_claude(head.model) else super().decode_error(head, body)
+
+
+def is_claude(model: str) -> bool:
+    """Whether this model is Anthropic's."""
+    return model.startswith("claude")
 
 
 def authorise(config: VertexConfig) -> Auth:
@@ -86,18 +89,30 @@ def authorise(config: VertexConfig) -> Auth:
 
 def base_url(config: VertexConfig) -> str:
     """The global address has no location in its name."""
+    if config.endpoint:
+        return config.endpoint
     host = "aiplatform.googleapis.com" if config.location == "global" else f"{config.location}-aiplatform.googleapis.com"
     return f"https://{host}/v1/projects/{config.project}/locations/{config.location}"
 
 
 MODELS: Sequence[Model] = (
-    Model("gemini-3.5-flash", label="Gemini 3.5 Flash", description="Fast, for everyday work"),
-    Model("gemini-3.1-pro-preview", label="Gemini 3.1 Pro (preview)", description="Most capable, for hard work"),
-    Model("gemini-3-flash-preview", label="Gemini 3 Flash (preview)", description="Fast reasoning", context_tokens=1_048_576),
-    Model("gemini-2.5-pro", label="Gemini 2.5 Pro", description="Long context, reasoning", context_tokens=1_048_576),
-    Model("gemini-2.5-flash", label="Gemini 2.5 Flash", description="Mid-size, fast", context_tokens=1_048_576),
-    Model("claude-sonnet-4-5@20250929", label="Claude Sonnet 4.5", description="Anthropic's, for agents and code"),
-    Model("claude-haiku-4-5@20251001", label="Claude Haiku 4.5", description="Anthropic's, fast and affordable"),
+    Model("gemini-3.5-flash", "Gemini 3.5 Flash", "Fast, for everyday work", capabilities=GeminiGenerate.capabilities),
+    Model("gemini-3.1-pro-preview", "Gemini 3.1 Pro (preview)", "Most capable, for hard work", capabilities=GeminiGenerate.capabilities),
+    Model(
+        "gemini-3-flash-preview",
+        "Gemini 3 Flash (preview)",
+        "Fast reasoning",
+        context_tokens=1_048_576,
+        capabilities=GeminiGenerate.capabilities,
+    ),
+    Model(
+        "gemini-2.5-pro", "Gemini 2.5 Pro", "Long context, reasoning", context_tokens=1_048_576, capabilities=GeminiGenerate.capabilities
+    ),
+    Model("gemini-2.5-flash", "Gemini 2.5 Flash", "Mid-size, fast", context_tokens=1_048_576, capabilities=GeminiGenerate.capabilities),
+    Model(
+        "claude-sonnet-4-5@20250929", "Claude Sonnet 4.5", "Anthropic's, for agents and code", capabilities=AnthropicOnVertex.capabilities
+    ),
+    Model("claude-haiku-4-5@20251001", "Claude Haiku 4.5", "Anthropic's, fast and affordable", capabilities=AnthropicOnVertex.capabilities),
 )
 
 provider = Dialect(

@@ -42,7 +42,8 @@ class Definition(Struct, frozen=True, kw_only=True):
     """A provider as its author wrote it.
 
     `create` takes a Config of `config_type`, and what this instance declares otherwise (its name, its models), and gives an
-    unguarded provider. `capabilities` are those of a dialect over its wire's; `wire` is its codec, None for what is no dialect.
+    unguarded provider. `capabilities` are those of a dialect over its wire's; `wire` is its codec, None for what is no dialect; `apis`
+    are the codecs that its configuration's `api` chooses instead.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     local: bool = False
     wire: Codec | None = None
+    apis: Mapping[str, Codec] = {}
 
 
 def define(candidate: Candidate) -> Definition:
@@ -121,7 +123,7 @@ def _definition(offered: Any, candidate: Candidate) -> Definition:
     if isinstance(offered, Dialect):
         declared = _declared(offered, name=name, origin=candidate.origin, config_type=offered.config, create=_from_dialect(offered))
         capabilities = offered.capabilities.over(offered.wire.capabilities)
-        return structs.replace(declared, capabilities=capabilities, wire=offered.wire)
+        return structs.replace(declared, capabilities=capabilities, wire=offered.wire, apis=offered.apis)
     config_type: Any = getattr(offered, "config_type", None)
     if not (isinstance(config_type, type) and issubclass(config_type, Config)) or config_type is Config:
         config_type = PlainConfig

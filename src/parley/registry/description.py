@@ -12,6 +12,7 @@ from parley.contract.config import Config, ConfigField, config_fields
 from parley.registry.definition import Definition
 from parley.registry.discovery import Candidate
 from parley.registry.instances import Instance
+from parley.registry.proof import Proven
 
 Status: TypeAlias = Literal["ready", "unconfigured", "quarantined"]
 
@@ -30,7 +31,9 @@ class FieldDescription(Struct, frozen=True, kw_only=True):
 
 
 class ProviderDescription(Struct, frozen=True, kw_only=True):
-    """A provider under one name. `provider` is what it is an instance of; `reason` says why it is not ready; `model` is its default."""
+    """A provider under one name. `provider` is what it is an instance of; `reason` says why it is not ready; `model` is its default;
+    `proven` by whose recordings it is proven at all: its vendor's, others' of its wire, or nobody's.
+    """
 
     name: str
     provider: str
@@ -48,6 +51,7 @@ class ProviderDescription(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     local: bool = False
     fields: Sequence[FieldDescription] = ()
+    proven: Proven = "claimed"
 
 
 def describe_declared(definition: Definition) -> ProviderDescription:

@@ -28,6 +28,7 @@ from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
+from parley.registry.proof import Proven, proven_by, shipped_proof
 from parley.telemetry import register_secrets, scrub
 from parley.transport.http_provider import HttpProvider
 
@@ -149,6 +150,7 @@ class Registry:
             docs_url=(entry and entry.docs_url) or definition.docs_url,
             local=definition.local,
             fields=describe_fields(definition.config_type, instance, configured.origins),
+            proven=_proven(definition),
         )
 
     def _status(self, instance: Instance, definition: Definition, configured: Configured) -> tuple[Status, str | None]:
@@ -469,6 +471,13 @@ def _redeclared(instance: Instance, definition: Definition) -> dict[str, Any]:
 
 def _counted(count: int) -> str:
     return "1 problem" if count == 1 else f"{count} problems"
+
+
+def _proven(definition: Definition) -> Proven:
+    """Of what does not ship there is no proof; what ships and answers by itself is its own vendor."""
+    if definition.origin != BUILT_IN:
+        return "claimed"
+    return "vendor" if definition.wire is None else proven_by(shipped_proof(), definition.name)
 
 
 def _quarantined(name: str, origin: str, reason: str) -> ProviderDescription:

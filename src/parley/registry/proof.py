@@ -20,6 +20,7 @@ from parley import providers
 from parley.contract.errors import ConfigurationError
 
 Grade: TypeAlias = Literal["vendor-proven", "wire-proven", "claimed", "not claimed"]
+Proven: TypeAlias = Literal["vendor", "wire", "claimed"]
 PATH = Path(providers.__path__[0]) / "proof.json"
 FORMAT_VERSION = 1
 _WIRE_PACKAGE = "parley.wire."
@@ -53,13 +54,14 @@ class SeenError(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
 
 class ProviderProof(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One provider's evidence by capability, its recorded errors, and what its codec was then: `wire` and `codec` are empty where it
-    has none of ours.
+    has none of ours. `apis` holds the same of each further API that its configuration may choose.
     """
 
     wire: str = ""
     codec: str = ""
     capabilities: dict[str, Evidence]
     errors: list[SeenError] = []
+    apis: dict[str, ProviderProof] = {}
 
 
 class Proof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +113,23 @@ def grade_of(proof: Proof, provider: str, capability: str, *, declared: object, 
     if proven is None or evidence is None:
         return Graded(evidence=Evidence(grade="claimed" if declared else "not claimed"))
     return Graded(evidence=evidence, stale=bool(evidence.recording) and proven.codec != codec_hash(wire))
+
+
+@cache
+def shipped_proof() -> Proof:
+    """The proof that ships; where it is lost, nothing is proven."""
+    try:
+        return read_proof()
+    except ConfigurationError:
+        return Proof(version=FORMAT_VERSION, providers={})
+
+
+def proven_by(proof: Proof, provider: str) -> Proven:
+    """How well a provider is proven as a whole, any of its APIs: by its vendor's recordings, by others of a wire that it speaks, or not."""
+    proven = proof.providers.get(provider)
+    asked = [proven, *proven.apis.values()] if proven else []
+    grades = {evidence.grade for each in asked for evidence in each.capabilities.values()}
+    return "vendor" if "vendor-proven" in grades else "wire" if "wire-proven" in grades else "claimed"
 
 
 def codec_hash(wire: object) -> str:

@@ -138,10 +138,24 @@ def _features(description: ProviderDescription, wire: Codec | None, proof: Proof
         graded = grade_of(proof, description.name, capability, declared=declared, wire=wire)
         mark = mark_of(description, capability, graded)
         yield f"| {mark} | {FEATURES.get(capability, capability)} | {_proof(graded, mark)} | {_remark(description, capability, graded)} |"
+    yield from _other_apis(description, proof)
     yield (
         "\n*Vendor-proven*: a recorded exchange with this vendor shows it. *Wire-proven*: one with another vendor on the same wire does, "
         "and this provider sends it alike. *Claimed*: declared, and no recording shows it. *Stale*: the code has changed since."
     )
+
+
+def _other_apis(description: ProviderDescription, proof: Proof) -> Iterator[str]:
+    """What is proven of each further API, in a sentence; the table is of the one that is spoken unasked."""
+    variable = next((field.variables[0] for field in description.fields if field.name == "api"), "")
+    proven = proof.providers.get(description.name)
+    for api, other in (proven.apis if proven else {}).items():
+        by_grade = {
+            grade: [FEATURES.get(name, name) for name, evidence in other.capabilities.items() if evidence.grade == grade]
+            for grade in ("vendor-proven", "wire-proven")
+        }
+        told = "; ".join(f"{grade} {', '.join(names)}" for grade, names in by_grade.items() if names)
+        yield f"\nWith `{variable}={api}` it speaks the wire `{other.wire}`: {told or 'claimed'}."
 
 
 def _proof(graded: Graded, mark: str) -> str:
@@ -315,15 +329,24 @@ def index_page(descriptions: Sequence[ProviderDescription], proof: Proof) -> str
     lines = ["# Providers\n"]
     lines.append("Each has a page: configuration, models, what it can and how well that is proven, errors, troubleshooting.\n")
     lines.append(f"{YES} works, {NO} does not, {UNKNOWN} is not known and is sent as asked.\n")
-    lines.append(f"| provider | what it is | to set | {' | '.join(FEATURES[name] for name in shown)} |")
-    lines.append("|---" * (len(shown) + 3) + "|")
+    lines.append(
+        "*Proof*: vendor = recorded exchanges with this vendor show it; wire = others' on the same wire do; claimed = no recording does.\n"
+    )
+    lines.append(f"| provider | what it is | to set | proof | {' | '.join(FEATURES[name] for name in shown)} |")
+    lines.append("|---" * (len(shown) + 4) + "|")
     for description in descriptions:
         required = ", ".join(f"`{field.variables[0]}`" for field in description.fields if field.required)
         declared = {name: getattr(description.capabilities, name) for name in shown}
         marks = [mark_of(description, name, grade_of(proof, description.name, name, declared=declared[name])) for name in shown]
         link = f"[{_cell(description.label)}]({description.name}.md)"
-        lines.append(f"| {link} | {_cell(description.description)} | {required or 'nothing'} | {' | '.join(marks)} |")
+        lines.append(
+            f"| {link} | {_cell(description.description)} | {required or 'nothing'} | {_proven(description)} | {' | '.join(marks)} |"
+        )
     return "\n".join(lines) + "\n"
+
+
+def _proven(description: ProviderDescription) -> str:
+    return "**claimed**" if description.proven == "claimed" else description.proven
 
 
 def _line(text: str) -> str:

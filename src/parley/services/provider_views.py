@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.registry.description import ProviderDescription
+from parley.registry.proof import Proven
 from parley.services.option_forms import options_schema
 
 ShownStatus: TypeAlias = Literal["ready", "unconfigured", "quarantined", "unhealthy"]
@@ -26,7 +27,8 @@ class ModelView(Struct, frozen=True, kw_only=True):
 class ProviderView(Struct, frozen=True, kw_only=True):
     """A provider as a settings panel needs it; everybody may know the first three fields, the others are then not there.
 
-    `reason` says why it is not ready; `provider` what it is an instance of; `model` is its default ("" where it has none).
+    `reason` says why it is not ready; `provider` what it is an instance of; `model` is its default ("" where it has none). `proven` says
+    whose recordings show that it works: the vendor's own, others' of the same wire, or nobody's: then it is only claimed.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     docs_url: str | UnsetType = UNSET
     capabilities: Capabilities | UnsetType = UNSET
     options_schema: dict[str, Any] | UnsetType = UNSET
+    proven: Proven | UnsetType = UNSET
     model: str | UnsetType = UNSET
     models: list[ModelView] | UnsetType = UNSET
 
@@ -79,6 +82,7 @@ def view_of(description: ProviderDescription, *, problem: str | None) -> Provide
         docs_url=description.docs_url,
         capabilities=description.capabilities,
         options_schema=options_schema(description.capabilities, description.extra_options),
+        proven=description.proven,
         model=description.model,
         models=[_model(model, description.capabilities) for model in description.models],
     )

@@ -6,11 +6,12 @@ Error bodies are of the shapes that the vendors document (read July 2026). Decod
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from msgspec import Struct, json
+from msgspec import json
 
-Refusal: TypeAlias = Literal["key", "permission", "credit", "context", "policy", "prefill", "model", "overloaded"]
+from parley.testing.more_fault_bodies import MORE_BODIES
+from parley.testing.wire_bodies import Refusal, WireBodies
 
 STATUSES: Mapping[Refusal, int] = {
     "key": 401,
@@ -23,27 +24,6 @@ STATUSES: Mapping[Refusal, int] = {
     "overloaded": 503,
 }
 DEEP = 100_000
-
-
-class WireBodies(Struct, frozen=True, kw_only=True):
-    """One wire's. `refusals` are error bodies; `event_of` makes an event of a document (its type stands in it).
-
-    `call_event` is a whole tool call, `text_event` makes a text; `end_again` says a second time that the reply is over (empty where
-    the wire has no end of its own beside the finish reason). `calls_document` is a complete answer of that many calls.
-    """
-
-    refusals: Mapping[Refusal, bytes]
-    event_of: Callable[[bytes], bytes]
-    call_event: bytes
-    text_event: Callable[[str], bytes]
-    document_opening: bytes
-    calls_document: Callable[[int], bytes]
-    end_again: bytes = b""
-    splits_calls: bool = True
-
-    def error_event(self, refusal: Refusal) -> bytes:
-        """The refusal in the middle of a stream."""
-        return self.event_of(self.refusals[refusal])
 
 
 def bodies_of(wire: str) -> WireBodies | None:
@@ -180,5 +160,6 @@ _WRITERS: dict[str, Callable[[], WireBodies]] = {
     "openai_chat": _openai_chat,
     "anthropic_messages": _anthropic_messages,
     "gemini_generate": _gemini_generate,
+    **MORE_BODIES,
 }
 """By wire; a test compares this with the wires that ship."""

@@ -128,3 +128,9 @@ def without_text(answers: Sequence[bytes], *, lacking: Sequence[int], sample: Sa
     """The events with those text events broken."""
     places = {sample.lead_events + number for number in lacking}
     return [broken(event) if place in places else event for place, event in enumerate(answers)]
+
+
+def refuse_checksums(sample: Sample) -> None:
+    """Raise NotExpressible for a wire that bears a checksum on each event: damage ends its stream, there is nothing to skip."""
+    if "vnd.amazon.eventstream" in sample.stream_headers.get("content-type", ""):
+        raise NotExpressible(f"each event of the wire {sample.wire} bears a checksum: what is damaged cannot be skipped")

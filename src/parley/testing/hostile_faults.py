@@ -10,7 +10,20 @@ from msgspec import structs
 
 from parley.contract.errors import ConnectionLostError, ProtocolError, ProviderTimeoutError, StreamTruncatedError
 from parley.testing.fault_bodies import deep_document
-from parley.testing.fault_trials import BRISK, PATIENT, TRIES, WORDS, Expected, Fault, NotExpressible, Way, bodies, text_events, whole
+from parley.testing.fault_trials import (
+    BRISK,
+    PATIENT,
+    TRIES,
+    WORDS,
+    Expected,
+    Fault,
+    NotExpressible,
+    Way,
+    bodies,
+    refuse_checksums,
+    text_events,
+    whole,
+)
 from parley.testing.replay import Answer
 from parley.testing.samples import Sample
 
@@ -69,6 +82,7 @@ def _one_event(beginning: bytes, size: int = GIGABYTE) -> _Answers:
 def _invalid_utf8(sample: Sample, way: Way) -> Sequence[Answer]:
     if way == "complete":
         return [structs.replace(whole(sample, way), body=_spoilt(sample.text_complete))]
+    refuse_checksums(sample)
     if len(text_events(sample)) < 4:
         raise NotExpressible("a text that is known is needed, to spoil a letter of it")
     events = list(sample.text_events)

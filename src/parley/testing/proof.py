@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -39,9 +39,9 @@ from parley.guard.guarded import GuardedProvider, guard
 from parley.registry.definition import Definition, define
 from parley.registry.discovery import built_in_candidates
 from parley.registry.proof import FORMAT_VERSION, PATH, Evidence, Proof, ProviderProof, SeenError, codec_hash, problems_of, read_proof
+from parley.testing.made_up import made_up_config, sample_for
 from parley.testing.payload_diff import PayloadDiff, marks_of, payload_diffs
 from parley.testing.recordings import IndexRow, Recording, load_recording, read_index, recordings_directory
-from parley.testing.samples import sample_of
 
 CAPABILITIES = Capabilities.__struct_fields__
 _QUESTION = ChatRequest(messages=[Message(role="user", content="Hi")])
@@ -74,12 +74,15 @@ def speaks(wire: str, family: str) -> bool:
     return words[: len(named)] == named or named == [words[0], "models"]
 
 
-def is_of(provider: str, wire: str, label: str) -> bool:
-    """Whether recordings of this label are the provider's own: its name, and after it words of its wire alone ("mistral-chat").
+def is_of(provider: str, wire: str, label: str, *, called: str = "") -> bool:
+    """Whether recordings of this label are the provider's own: its name, or what it is `called` ("Acme Cloud": "acme-cloud"), and after
+    the name words of its wire alone ("mistral-chat").
 
     "openai-compat-anthropic" is thus nobody's: somebody else's imitation of a wire proves nothing of its inventor.
     """
-    own = [*wire.split("_"), "models"]
+    if called and label == called.lower().replace(" ", "-"):
+        return True
+    own = [*wire.split("_"), "chat", "models"]
     return label == provider or (label.startswith(f"{provider}-") and all(word in own for word in label[len(provider) + 1 :].split("-")))
 
 
@@ -148,35 +151,45 @@ def _is_json(text: str) -> bool:
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """A provider that ships: what it declares, and by model what becomes of each option."""
+    """A provider that ships, by one of its APIs (`api` is empty for the one it speaks unasked): what it declares, and by model what
+    becomes of each option. `label` is what people call it.
+    """
 
     name: str
     wire: Codec | None
     declared: Capabilities
     diffs: dict[str, list[PayloadDiff]]
+    api: str = ""
+    label: str = ""
 
 
 async def subjects() -> list[Subject]:
-    """Every provider that ships, its options tried out with each of its models."""
-    return [await _subject(definition) for definition in _built_in()]
+    """Every provider that ships, by each of its APIs, its options tried out with each of its models."""
+    return [
+        await _subject(definition, api=api, wire=wire)
+        for definition in _built_in()
+        for api, wire in (("", definition.wire), *definition.apis.items())
+    ]
 
 
 def _built_in() -> list[Definition]:
     return [define(candidate) for candidate in built_in_candidates()]
 
 
-async def _subject(definition: Definition) -> Subject:
-    sample = sample_of(definition.wire.name) if definition.wire else None
+async def _subject(definition: Definition, *, api: str, wire: Codec | None) -> Subject:
     diffs: dict[str, list[PayloadDiff]] = {}
     default = next((str(field.default) for field in config_fields(definition.config_type) if field.name == "model"), "")
     for model in [listed.id for listed in definition.models] or [default or "model"]:
-        if sample is not None:
-            diffs[model] = await payload_diffs(partial(_made, definition, model), sample.complete())
-    return Subject(name=definition.name, wire=definition.wire, declared=definition.capabilities, diffs=diffs)
+        if wire is not None and (sample := sample_for(wire, model)):
+            diffs[model] = await payload_diffs(partial(_made, definition, model, {"api": api} if api else {}), sample.complete())
+    provider = _made(definition, "model", {"api": api} if api else {}, "http://127.0.0.1:9/v1") if wire else None
+    declared = provider.capabilities if provider is not None else definition.capabilities
+    return Subject(name=definition.name, wire=wire, declared=declared, diffs=diffs, api=api, label=definition.label)
 
 
-def _made(definition: Definition, model: str, url: str) -> GuardedProvider:
-    return guard(definition.create(definition.config_type(api_key="k-proof", endpoint=url, model=model), {}))
+def _made(definition: Definition, model: str, chosen: Mapping[str, str], url: str) -> GuardedProvider:
+    config = made_up_config(definition.config_type, endpoint=url, key="k-proof", model=model, **chosen)
+    return guard(definition.create(config, {}))
 
 
 def prove(everybody: Sequence[Subject], directory: Path) -> Proof:
@@ -194,9 +207,14 @@ def prove(everybody: Sequence[Subject], directory: Path) -> Proof:
             found = (shown_by(row, wire, directory) for row in rows if speaks(wire.name, row.wire_family))
             by_wire[wire.name] = sorted(filter(None, found), key=lambda shown: (not shown.row.body_exact, shown.row.bytes, shown.row.file))
         cells = {name: _cell(subject, wire, by_wire[wire.name], capability=name) for name in CAPABILITIES}
-        own = (row for row in rows if speaks(wire.name, row.wire_family) and is_of(subject.name, wire.name, row.provider))
+        own = (
+            row for row in rows if speaks(wire.name, row.wire_family) and is_of(subject.name, wire.name, row.provider, called=subject.label)
+        )
         errors = list(errors_seen(own, wire, directory))
-        proofs[subject.name] = ProviderProof(wire=wire.name, codec=codec_hash(wire), capabilities=cells, errors=errors)
+        proven = ProviderProof(wire=wire.name, codec=codec_hash(wire), capabilities=cells, errors=errors)
+        if subject.api:
+            proven = structs.replace(proofs[subject.name], apis=proofs[subject.name].apis | {subject.api: proven})
+        proofs[subject.name] = proven
     return Proof(version=FORMAT_VERSION, providers=proofs)
 
 
@@ -238,7 +256,7 @@ def _cell(subject: Subject, wire: Codec, shown: Sequence[Shown], *, capability: 
         claim = _claim(getattr(subject.declared, capability))
         return structs.replace(claim, verdict="refused" if refused else "left out")
     not_by = [model for model, diffs in tried.items() if diffs and not any(diff.outcome == "sent" for diff in diffs)]
-    own = [each for each in shown if is_of(subject.name, wire.name, each.row.provider)]
+    own = [each for each in shown if is_of(subject.name, wire.name, each.row.provider, called=subject.label)]
     for grade, candidates in (("vendor-proven", own), ("wire-proven", shown)):
         for each in candidates:
             if verdict := _verdict(each, capability, sent):
@@ -274,16 +292,20 @@ def check(proof: Proof) -> Iterator[str]:
 
 
 def stale(proof: Proof) -> Iterator[str]:
-    """The providers whose codec has changed since."""
+    """The providers of which a codec has changed since."""
     for definition in _built_in():
         proven = proof.providers.get(definition.name)
-        if proven is not None and proven.codec != codec_hash(definition.wire):
+        now = {api: codec_hash(wire) for api, wire in definition.apis.items()}
+        if proven is None:
+            continue
+        if proven.codec != codec_hash(definition.wire) or {api: each.codec for api, each in proven.apis.items()} != now:
             yield definition.name
 
 
 def altered(proof: Proof, directory: Path) -> Iterator[str]:
     """Recordings that are no longer what they were when they proved something."""
-    hashes = {each.recording: each.sha256 for proven in proof.providers.values() for each in proven.capabilities.values() if each.recording}
+    every = [each for proven in proof.providers.values() for each in (proven, *proven.apis.values())]
+    hashes = {each.recording: each.sha256 for proven in every for each in proven.capabilities.values() if each.recording}
     for file, sha256 in sorted(hashes.items()):
         path = directory / file
         if not path.is_file():

@@ -36,6 +36,7 @@ from parley.testing.fault_trials import (
     beginning,
     bodies,
     broken,
+    refuse_checksums,
     text_events,
     whole,
     without_text,
@@ -114,6 +115,7 @@ def _invalid(*lacking: int) -> Callable[[Sample], Sequence[bytes]]:
 
 
 def _with_text(sample: Sample, last: int) -> Sample:
+    refuse_checksums(sample)
     if len(text_events(sample)) <= last + 1:
         raise NotExpressible(
             f"a streamed answer of the wire {sample.wire} with more than {last + 1} text events is needed; record a longer one"

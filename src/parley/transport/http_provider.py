@@ -72,7 +72,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     `auth` says how its key travels where that differs from its wire: an AuthScheme, or what makes an Auth of its Config (`NoAuth`).
     `apis` are further wires that it speaks, each by the value of its Config's field `api` that chooses it. `base_url` makes the
-    endpoint of its Config where nobody set one (a region, a project).
+    endpoint of its Config where that takes more than the field `endpoint` (a region, a project, a version).
     `capabilities` and `models` name what is known; what is left out is unknown and is sent; the first of
     `embedding_models` makes embeddings where none is named. `timeouts` differ from the table only
     where the vendor needs it. `extra_options` declares what `options.extra` may hold; None hands everything over.
@@ -135,7 +135,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     def endpoint_for(self, config: Config) -> str:
         """The base URL of this configuration; empty where nothing says it."""
-        return config.endpoint or (self.base_url(config) if self.base_url is not None else "")
+        return self.base_url(config) if self.base_url is not None else config.endpoint
 
     def extra_options_for(self, config: Config) -> Sequence[ExtraOption] | None:
         """What `options.extra` may hold on the wire that this configuration speaks."""

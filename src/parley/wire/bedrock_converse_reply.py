@@ -44,11 +44,14 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "malformed_tool_use": "error",
 }
 
+_UNKNOWN_MODEL = "model identifier is invalid"
+
 
 def converse_error(head: ResponseHead, *, message: str, code: str) -> ParleyError:
     """The error that the service's own name for it (`ThrottlingException:http://…`) and its words mean."""
     name = code.partition(":")[0].rsplit("#", 1)[-1]
-    error_class = classify(head.status, message, codes=(name,))
+    known = "model_not_found" if _UNKNOWN_MODEL in message else name
+    error_class = classify(head.status, message, codes=(known,))
     return provider_error(head, message=message, provider_code=name or None, error_class=error_class)
 
 
@@ -65,12 +68,13 @@ def decode_converse_error(head: ResponseHead, body: bytes) -> ParleyError:
 class _Block:
     """A content block that is being received."""
 
-    __slots__ = ("began_at", "citations", "input", "kind", "raw", "redacted", "results", "signature", "text")
+    __slots__ = ("began_at", "call", "citations", "input", "kind", "raw", "redacted", "results", "signature", "text")
 
     def __init__(self, kind: str, raw: dict[str, Any], began_at: int) -> None:
         self.kind = kind
         self.raw = raw
         self.began_at = began_at
+        self.call = 0
         self.text = False
         self.input: list[str] = []
         self.signature = ""
@@ -89,6 +93,7 @@ class ConverseDecoder(ReplyDecoder):
         self._calls = ToolCallAssembler(seed=head.headers.get("x-amzn-requestid", ""))
         self._blocks: dict[int, _Block] = {}
         self._text_length = 0
+        self._begun_calls = 0
         self._reason: str | None = None
         self._readers = {
             "contentBlockDelta": self._read_delta,
@@ -105,12 +110,23 @@ class ConverseDecoder(ReplyDecoder):
         if self._binary is None:
             # A length in four bytes begins the stream; no text begins like that.
             self._binary = EventStreamParser()
-        for message in self._binary.feed(data):
+        self._take_frames(self._binary, data, events)
+
+    def _take_frames(self, binary: EventStreamParser, data: bytes, events: list[Event]) -> None:
+        try:
+            messages = binary.feed(data)
+        except ProtocolError:
+            if self._reason is not None:
+                return  # what comes behind the end is no matter
+            raise
+        for message in messages:
             self._read_message(message, events)
 
     def _take_rest(self, events: list[Event]) -> None:
         if self._binary is None:
             super()._take_rest(events)
+        else:
+            self._take_frames(self._binary, b"", events)
 
     def _read_message(self, message: StreamMessage, events: list[Event]) -> None:
         kind = message.headers.get(":message-type", "event")
@@ -131,6 +147,11 @@ class ConverseDecoder(ReplyDecoder):
             reader(value, events)
         elif self._document is not None:
             self._read_whole(value, events)
+
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole."""
+        return self._reason is not None
 
     def _inside_call(self) -> bool:
         return any(block.kind == "toolUse" for block in self._blocks.values())
@@ -197,7 +218,9 @@ class ConverseDecoder(ReplyDecoder):
         block = self._block(index, kind)
         block.kind, block.raw = kind, raw
         if kind == "toolUse":
-            events += self._calls.add(ToolCallFragment(index=index, id=text_of(raw.get("toolUseId")), name=name))
+            block.call = self._begun_calls
+            self._begun_calls += 1
+            events += self._calls.add(ToolCallFragment(index=block.call, id=text_of(raw.get("toolUseId")), name=name))
 
     def _read_delta(self, value: dict[str, Any], events: list[Event]) -> None:
         index, delta = _place(value), object_of(value.get("delta"))
@@ -242,7 +265,7 @@ class ConverseDecoder(ReplyDecoder):
         elif block.kind != "toolUse":
             raise ProtocolError("the provider sent arguments of a tool call that had not begun")
         elif text:
-            events += self._calls.add(ToolCallFragment(index=index, arguments=text))
+            events += self._calls.add(ToolCallFragment(index=block.call, arguments=text))
 
     def _read_stop(self, value: dict[str, Any], events: list[Event]) -> None:
         self._end_block(_place(value), events)

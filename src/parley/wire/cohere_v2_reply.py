@@ -38,6 +38,7 @@ class CohereDecoder(ReplyDecoder):
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         super().__init__(request, head, wire=wire)
         self._calls = ToolCallAssembler()
+        self._begun_calls = 0
         self._thought = ""
         self._text_length = 0
         self._text_began_at: dict[int, int] = {}
@@ -59,7 +60,8 @@ class CohereDecoder(ReplyDecoder):
         elif kind == "tool-plan-delta":
             self._add_thought(text_of(message.get("tool_plan")), "plan", events)
         elif kind in {"tool-call-start", "tool-call-delta"}:
-            self._read_call(_place(value), object_of(message.get("tool_calls")), events)
+            self._begun_calls += kind == "tool-call-start"
+            self._read_call(self._begun_calls, object_of(message.get("tool_calls")), events)
         elif kind == "citation-start":
             self._read_citations(message.get("citations"), events)
         elif kind == "message-end":

@@ -30,12 +30,13 @@ class StreamMessage(Struct, frozen=True):
 
 
 class EventStreamParser:
-    """Feed it bytes, take messages."""
+    """Feed it bytes, take messages. What is wrong behind some messages is raised by the next call, after they were taken."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_failure")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._failure: ProtocolError | None = None
 
     @property
     def pending(self) -> bool:
@@ -44,20 +45,33 @@ class EventStreamParser:
 
     def feed(self, data: bytes) -> list[StreamMessage]:
         """The messages that these bytes complete. Raises ProtocolError for what is no such stream or fails its checksum."""
+        if self._failure is not None:
+            raise self._failure
         self._buffer += data
         messages: list[StreamMessage] = []
-        while len(self._buffer) >= _PRELUDE_BYTES:
-            total, header_bytes, checksum = struct.unpack_from(">III", self._buffer)
-            if zlib.crc32(self._buffer[:8]) != checksum:
-                raise ProtocolError("the provider sent what is no event stream (the checksum of a length is wrong)")
-            if total > MAX_MESSAGE_BYTES or header_bytes + _PRELUDE_BYTES + _TRAILER_BYTES > total:
-                raise ProtocolError(f"the provider sent an event of {total} bytes; at most {MAX_MESSAGE_BYTES} are read")
-            if len(self._buffer) < total:
-                break
-            message = bytes(self._buffer[:total])
-            del self._buffer[:total]
-            messages.append(_message(message, header_bytes))
+        try:
+            while (message := self._next()) is not None:
+                messages.append(message)
+        except ProtocolError as error:
+            if not messages:
+                raise
+            self._failure = error
         return messages
+
+    def _next(self) -> StreamMessage | None:
+        """The next whole message."""
+        if len(self._buffer) < _PRELUDE_BYTES:
+            return None
+        total, header_bytes, checksum = struct.unpack_from(">III", self._buffer)
+        if zlib.crc32(self._buffer[:8]) != checksum:
+            raise ProtocolError("the provider sent what is no event stream (the checksum of a length is wrong)")
+        if total > MAX_MESSAGE_BYTES or header_bytes + _PRELUDE_BYTES + _TRAILER_BYTES > total:
+            raise ProtocolError(f"the provider sent an event of {total} bytes; at most {MAX_MESSAGE_BYTES} are read")
+        if len(self._buffer) < total:
+            return None
+        message = bytes(self._buffer[:total])
+        del self._buffer[:total]
+        return _message(message, header_bytes)
 
 
 def _message(message: bytes, header_bytes: int) -> StreamMessage:

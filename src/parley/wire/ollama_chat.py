@@ -13,7 +13,7 @@ import msgspec
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.codec import Decoder
 from parley.contract.errors import ParleyError, ProtocolError, StreamTruncatedError
-from parley.contract.events import Event, ReasoningDelta, ReasoningEnded, ResponseFinished, TextDelta, UsageReported
+from parley.contract.events import Event, ReasoningDelta, ReasoningEnded, ResponseFinished, TextDelta, UsageReported, WarningRaised
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.messages import FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.contract.options import SchemaFormat
@@ -22,7 +22,7 @@ from parley.contract.response import ChatResponse, FinishReason
 from parley.contract.usage import UsageReport
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings, own_data, result_media, result_text
-from parley.wire.json_events import decode_object
+from parley.wire.json_events import decode_object, is_cut
 from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
 from parley.wire.ndjson import JsonLinesParser
 from parley.wire.ollama_address import url_of
@@ -225,6 +225,7 @@ class OllamaChatDecoder(ReplyDecoder):
         self._lines: JsonLinesParser | None = None
         self._calls = ToolCallAssembler()
         self._thinking = False
+        self._unreadable = b""
         self._reason: str | None = None
         self._done = False
 
@@ -236,15 +237,22 @@ class OllamaChatDecoder(ReplyDecoder):
                 return
             self._beginning, data, self._lines = b"", beginning, JsonLinesParser()
         for line in self._lines.feed(data):
-            self._read_event(SseEvent("", line), events)
+            self._read_line(line, events)
 
     def _take_rest(self, events: list[Event]) -> None:
         if self._lines is None:
             super()._take_rest(events)
             return
         for line in self._lines.close():
-            if decode_object(line) is not None:  # else the end of the stream cut it
-                self._read_event(SseEvent("", line), events)
+            if not is_cut(line):  # by the end of the stream
+                self._read_line(line, events)
+
+    def _read_line(self, line: bytes, events: list[Event]) -> None:
+        if self._ended:
+            return
+        self._read_event(SseEvent("", line), events)
+        if events and isinstance(events[-1], WarningRaised) and not self._started:
+            self._unreadable = line
 
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         if self._ended:
@@ -293,6 +301,8 @@ class OllamaChatDecoder(ReplyDecoder):
 
     def _finish(self, events: list[Event]) -> None:
         if not self._done:
+            if self._unreadable and not self._started:
+                raise ProtocolError(plain_words(self._head, self._unreadable))
             if self._document is not None:
                 raise ProtocolError("the provider answered with JSON that is no reply; check that its endpoint is right")
             raise StreamTruncatedError("the reply ended before the line that says it is done")

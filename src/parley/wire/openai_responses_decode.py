@@ -74,6 +74,7 @@ class OpenAIResponsesDecoder(ReplyDecoder):
         self._items: dict[int, _Item] = {}
         self._cited: set[tuple[int, int, int]] = set()
         self._text_length = 0
+        self._repeated = 0
         self._final: dict[str, Any] | None = None
         self._readers = {
             "response.output_text.delta": self._read_text,
@@ -215,6 +216,10 @@ class OpenAIResponsesDecoder(ReplyDecoder):
         item = self._items.get(index)
         if item is None or not item.done:
             self._finish_item(index, object_of(value.get("item")), events)
+            return
+        self._repeated += 1
+        if self._repeated > MAX_ITEMS:
+            raise ProtocolError(f"the provider sent more than {MAX_ITEMS} output items again")
 
     def _item_of(self, value: dict[str, Any], kind: str) -> _Item:
         """The item that a delta belongs to; one that was not announced begins with it."""

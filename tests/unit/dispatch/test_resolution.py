@@ -35,7 +35,7 @@ def _registry(directory: Path, toml: str = "", **variables: str) -> Registry:
         ("openai/a-model-no-list-knows", ("openai", "a-model-no-list-knows")),
         ("openrouter/openai/gpt-5.2", ("openrouter", "openai/gpt-5.2")),
         ("openai", ("openai", "gpt-5-mini")),
-        ("gpt-4o", ("openai", "gpt-4o")),
+        ("gpt-4o-mini", ("openai", "gpt-4o-mini")),
         ("claude-haiku-4-5", ("anthropic", "claude-haiku-4-5")),
         ("vendor/model", ("acme", "vendor/model")),
         ("shared", ("acme", "shared")),
@@ -59,7 +59,7 @@ def test_the_operators_order_counts_for_built_in_providers_that_it_lists(tmp_pat
 def test_a_configured_provider_goes_before_one_that_is_not(tmp_path: Path) -> None:
     registry = _registry(tmp_path, TWO)
     assert resolve_model(registry, "gpt-5-mini") == ("acme", "gpt-5-mini")
-    name, _ = resolve_model(registry, "gpt-4o")
+    name, _ = resolve_model(registry, "gpt-4o-mini")
     with pytest.raises(MissingCredentialError, match="OPENAI_API_KEY"):
         registry.get(name)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -16,41 +17,70 @@ from parley.contract.http import HttpRequest, Target
 from parley.contract.messages import Message, ToolCall, ToolResult
 from parley.contract.options import Options, SchemaFormat
 from parley.contract.request import ChatRequest
+from parley.dispatch.resolution import resolve_model
 from parley.registry.discovery import built_in_candidates
 from parley.registry.loading import Registry
 from parley.transport.http_provider import Dialect
 
 DIALECTS = [candidate.name for candidate in built_in_candidates() if candidate.name != "demo"]
 EXPECTED_URLS = {
-    "openai": "https://api.openai.com/v1/chat/completions",
+    "alibaba": "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions",
     "anthropic": "https://api.anthropic.com/v1/messages",
+    "azure-ai": "https://my-resource.services.ai.azure.com/openai/v1/chat/completions",
+    "azure-openai": "https://my-resource.openai.azure.com/openai/v1/responses",
+    "bedrock": "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.amazon.nova-2-lite-v1%3A0/converse",
+    "cerebras": "https://api.cerebras.ai/v1/chat/completions",
+    "cloudflare": "https://api.cloudflare.com/client/v4/accounts/0123456789abcdef/ai/v1/chat/completions",
+    "cohere": "https://api.cohere.com/v2/chat",
+    "databricks": "https://adb-123.4.azuredatabricks.net/serving-endpoints/chat/completions",
+    "deepseek": "https://api.deepseek.com/chat/completions",
+    "fireworks": "https://api.fireworks.ai/inference/v1/chat/completions",
     "gemini": "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.5-flash:generateContent",
     "groq": "https://api.groq.com/openai/v1/chat/completions",
-    "deepseek": "https://api.deepseek.com/chat/completions",
-    "openrouter": "https://openrouter.ai/api/v1/chat/completions",
-    "mistral": "https://api.mistral.ai/v1/chat/completions",
-    "ollama": "http://127.0.0.1:11434/v1/chat/completions",
+    "huggingface": "https://router.huggingface.co/v1/chat/completions",
     "llama-cpp": "http://127.0.0.1:8080/v1/chat/completions",
+    "lmstudio": "http://127.0.0.1:1234/v1/responses",
+    "mistral": "https://api.mistral.ai/v1/chat/completions",
+    "moonshotai": "https://api.moonshot.ai/v1/chat/completions",
+    "ollama": "http://127.0.0.1:11434/api/chat",
+    "openai": "https://api.openai.com/v1/responses",
     "openai-compatible": "http://127.0.0.1:8000/v1/chat/completions",
+    "openrouter": "https://openrouter.ai/api/v1/chat/completions",
+    "perplexity": "https://api.perplexity.ai/chat/completions",
+    "snowflake": "https://myorg-myaccount.snowflakecomputing.com/api/v2/cortex/v1/chat/completions",
+    "together": "https://api.together.ai/v1/chat/completions",
+    "vertex": "https://aiplatform.googleapis.com/v1/projects/my-project/locations/global/publishers/google/models/gemini-3.5-flash:generateContent",
+    "vllm": "http://127.0.0.1:8000/v1/chat/completions",
+    "writer": "https://api.writer.com/v1/chat",
+    "xai": "https://api.x.ai/v1/responses",
+    "zai": "https://api.z.ai/api/paas/v4/chat/completions",
 }
+LOCAL = {"ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
+BY_OTHER_CREDENTIALS = {"bedrock", "vertex"}
 
 
 def _dialect(name: str) -> Dialect:
     return import_module(f"parley.providers.{name.replace('-', '_')}").provider
 
 
-def _encode(name: str, request: ChatRequest, *, stream: bool = False) -> HttpRequest:
-    dialect = _dialect(name)
-    wire: Codec = dialect.wire
-    model = next((field.default for field in config_fields(dialect.config) if field.name == "model"), "") or "m"
-    endpoint = next(field.default for field in config_fields(dialect.config) if field.name == "endpoint") or "http://127.0.0.1:8000/v1"
+def _config(name: str, **given: Any) -> Any:
+    config = _dialect(name).config
+    examples = {field.name: field.setting.example or "k" for field in config_fields(config) if field.required}
+    return Registry.from_environment(environ={}).load(name, examples | {"api_key": "k-test", **given}).config
+
+
+def _encode(name: str, request: ChatRequest, *, stream: bool = False, **given: Any) -> HttpRequest:
+    dialect, config = _dialect(name), _config(name, **given)
+    wire: Codec = dialect.wire_for(config)
+    model = config.model or "m"
     known = next((listed.capabilities for listed in dialect.models if listed.id == model), Capabilities())
-    target = Target(provider=name, model=model, endpoint=endpoint, capabilities=known.over(dialect.capabilities).over(wire.capabilities))
+    capabilities = known.over(dialect.capabilities).over(wire.capabilities)
+    target = Target(provider=name, model=model, endpoint=dialect.endpoint_for(config).rstrip("/"), capabilities=capabilities)
     return wire.encode(request, target=target, stream=stream)
 
 
-def _body(name: str, request: ChatRequest, *, stream: bool = False) -> dict[str, Any]:
-    return msgspec.json.decode(_encode(name, request, stream=stream).body)
+def _body(name: str, request: ChatRequest, *, stream: bool = False, **given: Any) -> dict[str, Any]:
+    return msgspec.json.decode(_encode(name, request, stream=stream, **given).body)
 
 
 def _say(text: str = "Hi", **options: Any) -> ChatRequest:
@@ -69,20 +99,22 @@ def test_a_declaration_is_complete(name: str) -> None:
     default = next(field.default for field in config_fields(dialect.config) if field.name == "model")
     assert not dialect.models or default in {model.id for model in dialect.models}
     module = import_module(f"parley.providers.{name.replace('-', '_')}")
-    assert "read 2026-11-22" in (module.__doc__ or "")
+    assert "https://" in (module.__doc__ or "")
+    assert re.search(r"\(read 2026-1[12]-[0-9]{2}\)", " ".join((module.__doc__ or "").split()))
 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_a_declaration_can_be_loaded_and_asks_at_the_vendors_address(name: str) -> None:
-    environ = {f"{name.replace('-', '_').upper()}_API_KEY": "k-test"}
-    if name == "openai-compatible":
-        environ["OPENAI_COMPATIBLE_ENDPOINT"] = "http://127.0.0.1:8000/v1"
+    prefix = name.replace("-", "_").upper()
+    fields = config_fields(_dialect(name).config)
+    required = [field for field in fields if field.required]
+    environ = {f"{prefix}_{field.name.upper()}": "k-test" if field.setting.secret else field.setting.example for field in required}
     provider = Registry.from_environment(environ=environ).get(name)
     assert provider.name == name
     assert _encode(name, _say()).url == EXPECTED_URLS[name]
 
 
-@pytest.mark.parametrize("name", sorted(set(DIALECTS) - {"ollama", "llama-cpp", "openai-compatible"}))
+@pytest.mark.parametrize("name", sorted(set(DIALECTS) - LOCAL - BY_OTHER_CREDENTIALS))
 def test_a_vendor_wants_a_key_and_shows_what_one_looks_like(name: str) -> None:
     key = next(field for field in config_fields(_dialect(name).config) if field.name == "api_key")
     assert key.required
@@ -90,9 +122,97 @@ def test_a_vendor_wants_a_key_and_shows_what_one_looks_like(name: str) -> None:
     assert key.setting.example
 
 
-def test_no_two_declarations_list_the_same_model_so_that_a_bare_id_means_one() -> None:
+def test_a_model_that_two_list_is_its_makers_unless_the_cloud_alone_is_configured() -> None:
     listed = Counter(model.id for name in DIALECTS for model in _dialect(name).models)
-    assert [identifier for identifier, count in listed.items() if count > 1] == []
+    nobody = Registry.from_environment(environ={})
+    makers = {resolve_model(nobody, identifier)[0] for identifier, count in listed.items() if count > 1}
+    assert makers == {"anthropic", "gemini"}
+    assert resolve_model(nobody, "gemini-3.5-flash") == ("gemini", "gemini-3.5-flash")
+    cloud = Registry.from_environment(environ={"VERTEX_PROJECT": "p"})
+    assert resolve_model(cloud, "gemini-3.5-flash") == ("vertex", "gemini-3.5-flash")
+
+
+@pytest.mark.parametrize("name", [name for name in DIALECTS if _dialect(name).apis])
+def test_each_api_of_a_vendor_is_chosen_by_its_name_and_has_its_own_options(name: str) -> None:
+    dialect = _dialect(name)
+    (choices,) = (get_args(field.type) for field in config_fields(dialect.config) if field.name == "api")
+    assert set(choices) == {*dialect.apis, next(field.default for field in config_fields(dialect.config) if field.name == "api")}
+    for api in choices:
+        assert dialect.wire_for(_config(name, api=api)) is dialect.apis.get(api, dialect.wire)
+    for option in dialect.extra_options or ():
+        assert option.api in {"", *choices}
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "https://r.openai.azure.com/openai/v1/responses"),
+        ({"api": "chat"}, "https://r.openai.azure.com/openai/v1/chat/completions"),
+        ({"api": "chat", "endpoint": "https://r.openai.azure.com/openai/v1/"}, "https://r.openai.azure.com/openai/v1/chat/completions"),
+        (
+            {"api": "chat", "api_version": "2024-10-21"},
+            "https://r.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+        ),
+        ({"api_version": "2025-03-01-preview"}, "https://r.openai.azure.com/openai/responses?api-version=2025-03-01-preview"),
+        ({"api_version": "preview"}, "https://r.openai.azure.com/openai/v1/responses?api-version=preview"),
+        (
+            {"api": "chat", "endpoint": "https://gateway.example/azure", "api_version": "2024-10-21"},
+            "https://gateway.example/azure/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            {"api": "chat", "endpoint": "https://r.openai.azure.com/openai?api-version=2024-02-01"},
+            "https://r.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=2024-02-01",
+        ),
+    ],
+)
+def test_azures_addresses_of_both_generations(given: dict[str, str], url: str) -> None:
+    endpoint = {"endpoint": "https://r.openai.azure.com/"}
+    assert _encode("azure-openai", _say(), model="my gpt", **(endpoint | given)).url == url
+
+
+def test_azures_older_inference_api_is_asked_for_by_its_version() -> None:
+    sent = _encode("azure-ai", _say(max_tokens=3), model="grok", api_version="2024-05-01-preview")
+    assert sent.url == "https://my-resource.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"
+    assert msgspec.json.decode(sent.body)["max_tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("adb-1.azuredatabricks.net", "https://adb-1.azuredatabricks.net/serving-endpoints/chat/completions"),
+        ("https://adb-1.azuredatabricks.net/", "https://adb-1.azuredatabricks.net/serving-endpoints/chat/completions"),
+        ("https://1.ai-gateway.cloud.databricks.com/mlflow/v1", "https://1.ai-gateway.cloud.databricks.com/mlflow/v1/chat/completions"),
+    ],
+)
+def test_a_databricks_workspace_may_be_written_as_its_own_tools_take_it(host: str, url: str) -> None:
+    registry = Registry.from_environment(environ={"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": "dapi-k"})
+    config: Any = registry.get("databricks").config
+    assert config.api_key == "dapi-k"
+    assert f"{_dialect('databricks').endpoint_for(config)}/chat/completions" == url
+
+
+def test_snowflakes_account_is_written_as_its_address_has_it() -> None:
+    assert _encode("snowflake", _say(), account="MYORG-MY_ACCOUNT").url.startswith("https://myorg-my-account.snowflakecomputing.com/")
+
+
+@pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.6", "kimi-k2.7-code"])
+def test_kimi_is_not_told_what_it_has_fixed(model: str) -> None:
+    sent = _encode("moonshotai", _say(temperature=0.2, max_tokens=5), model=model)
+    assert "temperature" not in msgspec.json.decode(sent.body)
+    assert [warning.code for warning in sent.warnings] == ["temperature_dropped"]
+    assert _body("moonshotai", _say(temperature=0.2), model="kimi-k2-turbo-preview")["temperature"] == 0.2
+
+
+def test_xais_reasoning_models_are_spared_what_they_refuse() -> None:
+    assert "presence_penalty" not in _body("xai", _say(presence_penalty=0.5), api="chat")
+    assert _body("xai", _say(presence_penalty=0.5), api="chat", model="grok-4-1-fast-non-reasoning")["presence_penalty"] == 0.5
+    assert _body("xai", _say(), model="grok-4.7")["include"] == ["reasoning.encrypted_content"]
+
+
+def test_perplexity_and_databricks_are_not_asked_for_usage_which_comes_unasked() -> None:
+    for name in ("perplexity", "databricks"):
+        assert "stream_options" not in _body(name, _say(), stream=True)
+    assert _body("together", _say(), stream=True)["stream_options"] == {"include_usage": True}
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -104,13 +224,16 @@ def test_extra_options_have_types_that_can_be_checked(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "field"),
-    [("openai", "max_completion_tokens"), ("groq", "max_completion_tokens")]
-    + [(name, "max_tokens") for name in ("deepseek", "mistral", "ollama", "llama-cpp", "openai-compatible")],
+    [(name, "max_completion_tokens") for name in ("groq", "cerebras", "moonshotai", "snowflake")]
+    + [("openai", "max_output_tokens"), ("xai", "max_output_tokens"), ("azure-openai", "max_output_tokens")]
+    + [
+        (name, "max_tokens") for name in ("deepseek", "mistral", "llama-cpp", "openai-compatible", "zai", "alibaba", "perplexity", "cohere")
+    ],
 )
 def test_the_length_is_limited_in_the_vendors_own_field(name: str, field: str) -> None:
-    body = _body(name, _say(max_tokens=7))
-    assert body[field] == 7
-    assert not {"max_tokens", "max_completion_tokens"} - {field} & body.keys()
+    body = _body(name, _say(max_tokens=20))
+    assert body[field] == 20
+    assert not {"max_tokens", "max_completion_tokens", "max_output_tokens"} - {field} & body.keys()
 
 
 def test_mistral_calls_the_seed_otherwise_and_takes_no_stream_options() -> None:
@@ -155,25 +278,26 @@ def test_openrouter_takes_its_effort_in_an_object() -> None:
 @pytest.mark.parametrize(
     ("host", "endpoint"),
     [
-        ("127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
-        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
-        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434/v1"),
-        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-        ("0.0.0.0:8000", "http://127.0.0.1:8000/v1"),
-        (":8000", "http://127.0.0.1:8000/v1"),
-        ("gpu-box", "http://gpu-box:11434/v1"),
-        ("[::1]:8000", "http://[::1]:8000/v1"),
-        ("[::1]", "http://[::1]:11434/v1"),
-        ("https://ollama.example", "https://ollama.example/v1"),
-        ("https://ollama.example/proxy/v1", "https://ollama.example/proxy/v1"),
+        ("127.0.0.1:11434", "http://127.0.0.1:11434"),
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
+        ("http://127.0.0.1:11434/", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:8000", "http://127.0.0.1:8000"),
+        (":8000", "http://127.0.0.1:8000"),
+        ("gpu-box", "http://gpu-box:11434"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("[::1]", "http://[::1]:11434"),
+        ("https://ollama.example", "https://ollama.example"),
+        ("https://ollama.example/proxy/v1", "https://ollama.example/proxy"),
+        ("127.0.0.1:11434/v1", "http://127.0.0.1:11434"),
     ],
 )
-def test_ollamas_host_may_be_written_as_for_its_server(host: str, endpoint: str) -> None:
-    registry = Registry.from_environment(environ={"OLLAMA_HOST": host})
-    registry.check()
-    config = registry.get("ollama").config
-    assert config is not None
-    assert config.endpoint == endpoint
+def test_ollamas_host_may_be_written_as_for_its_server_with_either_api(host: str, endpoint: str) -> None:
+    for api, path in (("ollama", "/api/chat"), ("openai", "/v1/chat/completions")):
+        registry = Registry.from_environment(environ={"OLLAMA_HOST": host, "OLLAMA_API": api})
+        registry.check()
+        config: Any = registry.get("ollama").config
+        assert _encode("ollama", _say(), endpoint=config.endpoint, api=api).url == f"{endpoint}{path}"
 
 
 @pytest.mark.parametrize("host", ["[::1", "two words", "http://user:password@host"])

@@ -24,7 +24,7 @@ def test_what_is_added_is_asked_last(tmp_path: Path) -> None:
     (tmp_path / "parley_providers" / "plugin.py").touch()
     toml = '[[providers]]\nname = "zeta"\nprovider = "openai"\n[[providers]]\nname = "alpha"\nprovider = "openai"\n'
     names = list(_index(tmp_path, toml, PARLEY_PROVIDERS="named").instances)
-    assert names[0] == "anthropic"
+    assert names[0] == "alibaba"
     assert names[-4:] == ["zeta", "alpha", "named", "plugin"]
 
 

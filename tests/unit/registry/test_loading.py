@@ -103,7 +103,7 @@ def test_a_model_behind_the_name_is_explained() -> None:
 
 def test_unknown_and_wrong_arguments_are_all_told() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_provider("openai", api_kye="k", model=3, api="responses", timeouts={"idel": 1})
+        load_provider("openai", api_kye="k", model=3, api="telegraph", timeouts={"idel": 1})
     assert {problem.path for problem in caught.value.fields} == {"api_kye", "model", "api", "timeouts.idel"}
     assert 'Did you mean "api_key"?' in caught.value.message
     assert '"chat"' in caught.value.message

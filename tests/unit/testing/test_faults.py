@@ -31,9 +31,33 @@ WIRES = {
     "openai_chat": provider.OpenAIChat(),
     "anthropic_messages": provider.AnthropicMessages(),
     "gemini_generate": provider.GeminiGenerate(),
+    "openai_responses": provider.OpenAIResponses(),
+    "cohere_v2": provider.CohereV2(),
+    "ollama_chat": provider.OllamaChat(),
+    "bedrock_converse": provider.BedrockConverse(),
 }
-MEETINGS = [(wire, fault, way) for wire in WIRES for fault in FAULTS for way in fault.ways]
-NOT_EXPRESSIBLE = {("gemini_generate", name) for name in ("invalid-event-in-call", "no-end-marker", "end-twice")}
+# What these wires do not do yet as the wall has it, by fault; a repair takes its line away.
+OPEN = {
+    "openai_responses": {"error-midway", "error-in-200"},
+    "cohere_v2": {"error-midway", "error-in-200"},
+    "ollama_chat": {"error-midway", "error-in-200"},
+    "bedrock_converse": {"error-midway", "error-in-200"},
+}
+still_open = pytest.mark.xfail(reason="not yet as the wall has it on this wire", strict=False)
+
+
+def meeting(wire: str, fault: Fault, way: Way) -> Any:
+    return pytest.param(wire, fault, way, marks=[still_open] if fault.name in OPEN.get(wire, ()) else [])
+
+
+MEETINGS = [meeting(wire, fault, way) for wire in WIRES for fault in FAULTS for way in fault.ways]
+NOT_EXPRESSIBLE = {
+    *(("gemini_generate", name) for name in ("invalid-event-in-call", "no-end-marker", "end-twice")),
+    *(("openai_responses", name) for name in ("no-end-marker", "end-twice")),
+    *(("ollama_chat", name) for name in ("invalid-event-in-call", "no-end-marker", "end-twice", "endless-comments")),
+    *(("bedrock_converse", name) for name in ("no-end-marker", "end-twice", "endless-comments")),
+    *(("bedrock_converse", name) for name in ("invalid-event", "invalid-events", "invalid-event-in-call")),
+}
 
 
 class WallConfig(Config):

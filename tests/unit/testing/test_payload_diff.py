@@ -16,6 +16,7 @@ from parley.contract.provider import Provider
 from parley.guard.guarded import GuardedProvider, guard
 from parley.provider import OpenAIChat
 from parley.registry.discovery import built_in_candidates
+from parley.testing.made_up import made_up_fields, sample_for
 from parley.testing.payload_diff import PayloadDiff, changed_paths, payload_diffs, probes, sample_value
 from parley.testing.samples import sample_of
 
@@ -32,11 +33,22 @@ def models_of(name: str) -> list[str]:
     return [model.id for model in dialect(name).models] or [default or "model-1"]
 
 
-@pytest.mark.parametrize(("name", "model"), [(name, model) for name in DIALECTS for model in models_of(name)])
-async def test_of_no_model_of_a_provider_that_ships_is_too_much_claimed_or_anything_lost_in_silence(name: str, model: str) -> None:
-    sample = sample_of(dialect(name).wire.name)
+def apis_of(name: str) -> list[str]:
+    return ["", *dialect(name).apis]
+
+
+@pytest.mark.parametrize(
+    ("name", "api", "model"), [(name, api, model) for name in DIALECTS for api in apis_of(name) for model in models_of(name)]
+)
+async def test_of_no_model_of_a_provider_that_ships_is_too_much_claimed_or_anything_lost_in_silence(
+    name: str, api: str, model: str
+) -> None:
+    declared = dialect(name)
+    sample = sample_for(declared.apis.get(api, declared.wire), model)
     assert sample is not None
-    diffs = await payload_diffs(lambda url: parley.load_provider(name, api_key="k-test", endpoint=url, model=model), sample.complete())
+    more = dict(made_up_fields(declared.config, key="k-test")) | ({"api": api} if api else {})
+    config = {"api_key": "k-test", "model": model, **more}
+    diffs = await payload_diffs(lambda url: parley.load_provider(name, endpoint=url, **config), sample.complete())
     assert [diff.problem for diff in diffs if diff.problem] == []
 
 

@@ -14,6 +14,10 @@ WIRES = {
     "openai_chat": provider.OpenAIChat(),
     "anthropic_messages": provider.AnthropicMessages(),
     "gemini_generate": provider.GeminiGenerate(),
+    "openai_responses": provider.OpenAIResponses(),
+    "cohere_v2": provider.CohereV2(),
+    "ollama_chat": provider.OllamaChat(),
+    "bedrock_converse": provider.BedrockConverse(),
 }
 
 
@@ -48,7 +52,20 @@ def test_the_text_is_written_in_the_pieces_that_were_asked_for(wire: str) -> Non
     pieces = [f"word{number} " for number in range(60)]
     sample = sample_of(wire, pieces=pieces)
     assert sample is not None
-    assert read(wire, sample.stream_headers, b"".join(sample.text_events)).parts() == [parley.TextPart(text="".join(pieces))]
+    (part,) = read(wire, sample.stream_headers, b"".join(sample.text_events)).parts()
+    assert isinstance(part, parley.TextPart)
+    assert part.text == "".join(pieces)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_its_lead_says_nothing_and_what_lies_between_lead_and_end_is_the_text(wire: str) -> None:
+    sample = sample_of(wire)
+    assert sample is not None
+    between = sample.text_events[sample.lead_events : -sample.end_events]
+    inside = between if wire != "gemini_generate" else [*between, sample.text_events[-1]]  # its last text comes with the end
+    assert len(inside) == len(PIECES)
+    with pytest.raises(parley.ParleyError, match="something happened"):
+        read(wire, sample.stream_headers, b"".join([*sample.text_events[: sample.cut_events], sample.error_event]))
 
 
 @pytest.mark.parametrize("wire", WIRES)

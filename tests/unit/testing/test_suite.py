@@ -108,7 +108,7 @@ def test_the_summary_counts_and_lists_the_advice(output: str) -> None:
     counted = re.search(r"^contract: (\d+) passed, (\d+) failed, (\d+) not run, \d+ advice$", output, re.MULTILINE)
     assert counted
     assert int(counted[1]) >= 40
-    assert "○ acme: limits: no limits are given" in output
+    assert "○ acme: completeness: label is not given" in output
 
 
 def test_contract_and_a_name_select(folder: Path) -> None:

@@ -1124,6 +1124,8 @@ export interface components {
             name: string;
             needsKey?: boolean;
             optionsSchema?: Record<string, never>;
+            /** @enum {unknown} */
+            proven?: "claimed" | "vendor" | "wire";
             provider?: string;
             reason?: string;
             /** @enum {unknown} */

@@ -40,6 +40,11 @@ function ProviderRow({ provider, available }: { provider: Provider; available: b
         <span className={`status-dot ${status === "ready" && !available ? "" : status}`} aria-hidden />
         <span className="about">
           <b>{provider.label}</b>
+          {provider.proven === "claimed" ? (
+            <span className="badge" title="Written after its documentation; no recorded exchange shows it yet">
+              claimed
+            </span>
+          ) : null}
           <span className="hint">{standing(provider, status, available)}</span>
         </span>
         <button

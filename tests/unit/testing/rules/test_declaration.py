@@ -43,10 +43,14 @@ def test_a_class_that_the_guard_refuses_is_told_once_and_not_asked() -> None:
 
 
 def test_what_people_will_miss_is_advice() -> None:
-    found = findings(provider(), "interface", "completeness", "limits")
+    found = findings(mars.dialect(), "interface", "completeness", "limits")
     assert of_verdict(found, "failed") == {}
     assert "models is not given" in of_verdict(found, "advice")["completeness"]
-    assert "limits" in of_verdict(found, "advice")
+    assert "no limits are given" in of_verdict(found, "advice")["limits"]
+
+
+def test_what_answers_by_itself_has_no_limits_to_write_down() -> None:
+    assert of_verdict(findings(provider(), "limits"), "advice") == {}
 
 
 def test_a_provider_that_says_it_all_needs_no_advice() -> None:
