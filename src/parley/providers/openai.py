@@ -24,9 +24,7 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(
-        encrypted_thought=("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*"), embedding_encoding="base64", embedding_batch=2048
-    ),
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048),
     apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048)},
     capabilities=Capabilities(
         tools=True,

@@ -123,7 +123,7 @@ provider = Dialect(
     wire=VertexWire(),
     auth=authorise,
     base_url=base_url,
-    capabilities=Capabilities(tools=True, images=True, files=True, usage=True),
+    capabilities=Capabilities(tools=True, images=True, files=True, usage=True, cache_markers=False),
     models=MODELS,
     docs_url="https://cloud.google.com/vertex-ai/generative-ai/docs/models",
     extra_options=[

@@ -59,12 +59,24 @@ class ConverseHistory:
         encoded: list[dict[str, Any]] = []
         for turn in turns(request):
             parts = sorted(turn.parts, key=lambda part: not isinstance(part, ToolResult)) if turn.role == "user" else turn.parts
+            if turn.role == "assistant":
+                parts = self._without_media(parts)
             blocks = [block for part in parts for block in self._marked(part)]
             if blocks and encoded and encoded[-1]["role"] == turn.role:
                 encoded[-1]["content"] += blocks
             elif blocks:
                 encoded.append({"role": turn.role, "content": blocks})
         return encoded
+
+    def _without_media(self, parts: list[Part]) -> list[Part]:
+        """What the model said: images and files that another one made cannot be said by it."""
+        kept: list[Part] = [part for part in parts if not isinstance(part, (ImagePart, FilePart))]
+        if len(kept) < len(parts):
+            self._warnings.add(
+                "assistant_media_dropped",
+                f"{self._target.provider} takes no images or files in an assistant's message; they were left out",
+            )
+        return kept
 
     @property
     def _takes_markers(self) -> bool:
@@ -107,6 +119,8 @@ class ConverseHistory:
         return {"toolResult": {"toolUseId": self._ids.result(result.tool_call_id), "content": content, "status": status}}
 
     def _media(self, part: ImagePart | FilePart) -> dict[str, Any]:
+        if isinstance(part, ImagePart) and part.detail not in {None, "auto"}:
+            self._warnings.add("image_detail_dropped", f"{self._target.provider} knows no detail of images; it was left out")
         kind = part.media_type.partition(";")[0].strip().lower()
         if isinstance(part, ImagePart) or kind.startswith("image/"):
             return {"image": {"format": self._format(_IMAGES, kind or "image/png"), "source": self._source(part)}}

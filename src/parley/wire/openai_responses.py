@@ -46,7 +46,7 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
     """
 
     store: bool | None = False
-    encrypted_thought: Sequence[str] = ("gpt-5*", "o1*", "o3*", "o4*", "codex*")
+    encrypted_thought: Sequence[str] = ("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*")
     rules: Sequence[ModelRule] = RESPONSES_RULES
 
     name = WIRE_NAME

@@ -6,6 +6,7 @@ from typing import Any
 
 from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec, CountsTokens, Embeds, ListsModels
+from parley.contract.config import config_fields
 from parley.contract.errors import ConfigurationError
 from parley.contract.events import ResponseStarted
 from parley.contract.messages import Message
@@ -76,7 +77,7 @@ def _declared(declared: Capabilities) -> str:
 async def completeness(subject: Subject) -> Findings:
     """What people will look for: a label, models, limits, documentation."""
     definition = subject.definition
-    listed = "" if definition.models or definition.local or subject.capabilities.list_models else "models=[Model(…), …], to choose from"
+    listed = "" if definition.models or _has_its_models_elsewhere(subject) else "models=[Model(…), …], to choose from"
     documented = definition.docs_url or subject.observation == "direct"
     wanted = {
         "label": "" if definition.label and definition.label != subject.name else 'label="Acme", as people write the name',
@@ -89,6 +90,13 @@ async def completeness(subject: Subject) -> Findings:
         yield advice(f"{name} is not given", f"add {remedy}")
     if not missing:
         yield passed(f'"{definition.label}": {definition.description}')
+
+
+def _has_its_models_elsewhere(subject: Subject) -> bool:
+    """On this machine, in a list that it can be asked for, or under names that only its operator knows (no model is the default)."""
+    default = next((field.default for field in config_fields(subject.definition.config_type) if field.name == "model"), "")
+    named_by_operator = subject.codec is not None and not default
+    return bool(subject.definition.local or subject.capabilities.list_models or named_by_operator)
 
 
 _LIMITED = {"x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "99"}
