@@ -14,7 +14,7 @@ from parley.contract.options import Options, Tool
 from parley.contract.request import ChatRequest
 from parley.guard.guarded import guard
 from parley.providers.gemini import GeminiConfig, provider
-from parley.providers.vertex import GeminiOnVertex
+from parley.providers.vertex import VertexWire
 from parley.testing.recordings import find_recordings, load_recording, recordings_directory
 from parley.testing.replay import ReplayServer
 from parley.wire.gemini_generate import GeminiGenerate
@@ -39,7 +39,7 @@ def test_what_would_be_sent_is_what_is_counted() -> None:
 
 
 def test_vertex_counts_the_fields_as_they_are() -> None:
-    asked = GeminiOnVertex().encode_count_tokens(REQUEST, target=TARGET)
+    asked = VertexWire().encode_count_tokens(REQUEST, target=TARGET)
     assert asked.url == "https://example.test/v1beta/publishers/google/models/gemini-3.5-flash:countTokens"
     assert json.loads(asked.body).keys() == {"contents", "systemInstruction", "tools"}
 
