@@ -29,6 +29,7 @@ CONTRACT = {
     "Options": ("parley.contract.options", "Options ReasoningEffort Tool NamedToolChoice SchemaFormat Timeouts"),
     "Requests": ("parley.contract.request", "ChatRequest"),
     "Replies": ("parley.contract.response", "ChatResponse FinishReason Citation ResponseWarning RateLimits ConnectionStatus"),
+    "Embeddings": ("parley.contract.embeddings", "EmbeddingRequest EmbeddingOptions EmbeddingPurpose Embeddings"),
     "Usage": ("parley.contract.usage", "Usage UsageSource UsageReport"),
     "Prices": ("parley.contract.pricing", "Price"),
     "Events": (
@@ -40,7 +41,7 @@ CONTRACT = {
     "Configuration": ("parley.contract.config", "Config Setting"),
     "A provider": ("parley.contract.provider", "Provider"),
     "A dialect of a known wire": ("parley.transport.http_provider", "Dialect"),
-    "A new wire": ("parley.contract.codec", "Codec Decoder ListsModels Auth"),
+    "A new wire": ("parley.contract.codec", "Codec Decoder ListsModels Embeds Auth"),
     "For a new wire: reading replies": ("parley.wire.reply_reader", "ReplyReader"),
     "For a new wire: tool calls": ("parley.wire.tool_calls", "ToolCallAssembler ToolCallFragment"),
     "For a new wire: errors": ("parley.wire.errors", "provider_error plain_words"),
@@ -58,7 +59,7 @@ LIBRARY = {
     "Loading a provider": ("parley.registry.loading", "load_provider"),
     "The client": ("parley.dispatch.client", "Client"),
     "A loaded provider": ("parley.guard.guarded", "GuardedProvider"),
-    "Without asyncio": ("parley.sync", "chat stream"),
+    "Without asyncio": ("parley.sync", "chat stream embed"),
     "What a provider is shown as": ("parley.registry.description", "ProviderDescription FieldDescription"),
     "The contract as tests": ("parley.testing.suite", "ProviderContract"),
     "The contract as findings": ("parley.testing.findings", "Finding Verdict Section"),
@@ -196,8 +197,19 @@ def errors_page() -> str:
     lines += ["\n## From HTTP status to class\n", "| status | class |", "|---|---|"]
     lines += [f"| {status} | `{kind.__name__}` |" for status, kind in errors.STATUS_TABLE.items()]
     lines += ["| other 5xx | `ServerError` |", "| other 4xx | `RequestRejectedError` |"]
-    lines.append("\nWhat a body says goes further: context length, content filter, unknown model, empty quota, wrong key.")
+    lines.append("\nWhat a body says goes further: [vendors' errors](provider-errors.md) says what each word becomes, and what to do.")
     return "\n".join(lines) + "\n"
+
+
+def vendors_errors_page() -> str:
+    """What each vendor's word becomes, from the tables that decide it."""
+    from parley.registry.error_page import provider_errors_page
+    from parley.registry.loading import Registry
+    from parley.registry.proof import read_proof
+
+    registry = Registry.from_environment(environ={}, directory="/nonexistent")
+    own = {name: getattr(registry.wire(name), "error_codes", {}) for name in registry.names()}
+    return f"{NOTE}\n" + provider_errors_page({name: codes for name, codes in own.items() if codes}, read_proof())
 
 
 def configuration_page() -> str:
@@ -299,6 +311,7 @@ def pages() -> dict[str, str]:
         "reference/contract.md": page("The provider contract", opening, CONTRACT),
         "reference/library.md": page("The library", "What a program uses.", LIBRARY),
         "reference/errors.md": errors_page(),
+        "reference/provider-errors.md": vendors_errors_page(),
         "reference/configuration.md": configuration_page(),
         "reference/command-line.md": command_line_page(),
         "reference/http.md": http_page(),

@@ -30,11 +30,17 @@ held back until its first event, so that errors before it are typed;"""
 
 def wire_pages() -> dict[str, str]:
     """The pages by their file names, without the note that they are generated."""
-    from parley.wire import anthropic_messages_server_fields, openai_chat_server_fields, openai_responses_server_fields
+    from parley.wire import (
+        anthropic_messages_server_fields,
+        openai_chat_server_fields,
+        openai_embeddings_server,
+        openai_responses_server_fields,
+    )
 
     made: dict[str, tuple[Callable[[str], str], Callable[[], str]]] = {
         "chat-completions.md": (_chat_completions, openai_chat_server_fields.fields_table),
         "responses.md": (_responses, openai_responses_server_fields.fields_table),
+        "embeddings.md": (_embeddings, openai_embeddings_server.fields_table),
         "messages.md": (_messages, anthropic_messages_server_fields.fields_table),
     }
     return {name: page(table()) for name, (page, table) in made.items()}
@@ -139,4 +145,22 @@ The shape is Anthropic's: `{{"type": "error", "error": {{"type", "message", "cod
 that is meant. {_ERRORS}
 an error after it is an event of type `error`. `thread` is refused in the way that makes the vendor's own tool loop go on with whole
 conversations.
+"""
+
+
+def _embeddings(table: str) -> str:
+    return f"""# Embeddings
+
+`POST /v1/embeddings` takes what OpenAI's clients send and gives vectors in OpenAI's shape, from any provider that makes them: each
+provider's page says whether it does. A list that is longer than a vendor takes at once goes up in several calls, and comes back in
+its order. Without a server it is `await client.embed("openai", ["one", "two"])` of `parley.Client`, or `parley.sync.embed`.
+
+A field that nobody knows is passed on to a provider that speaks OpenAI's own wire, and left out before any other; either way it is
+named in the reply's header `x-parley-warnings`. With the header `x-parley-strict: 1` such a request is refused instead.
+
+{table}
+## Replies
+
+The shape is OpenAI's; `model` is the vendor's own word for what made the vectors. Where the vendor reports no usage it is estimated,
+and `usage.source` says `estimated`. The headers are those of [chat completions](chat-completions.md), and so are the errors.
 """

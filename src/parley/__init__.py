@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from parley import sync
     from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
     from parley.contract.config import Config, Setting
+    from parley.contract.embeddings import EmbeddingOptions, EmbeddingPurpose, EmbeddingRequest, Embeddings
     from parley.contract.errors import (
         AuthenticationError,
         BudgetExceededError,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
     "parley.contract.config": "Config Setting",
+    "parley.contract.embeddings": "EmbeddingOptions EmbeddingPurpose EmbeddingRequest Embeddings",
     "parley.contract.errors": (
         "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
         "ContentFilterError ContextLengthError ErrorCode FieldProblem InvalidRequestError LimitExceededError "
@@ -129,6 +131,10 @@ __all__ = [
     "ContentFilterError",
     "ContextLengthError",
     "Dialect",
+    "EmbeddingOptions",
+    "EmbeddingPurpose",
+    "EmbeddingRequest",
+    "Embeddings",
     "ErrorCode",
     "Event",
     "ExtraOption",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-    from parley.contract.codec import Auth, Codec, Decoder, ListsModels
+    from parley.contract.codec import Auth, Codec, Decoder, Embeds, ListsModels
     from parley.contract.config import Config, Setting
+    from parley.contract.embeddings import EmbeddingOptions, EmbeddingPurpose, EmbeddingRequest, Embeddings
     from parley.contract.errors import (
         AuthenticationError,
         BudgetExceededError,
@@ -107,8 +108,9 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
-    "parley.contract.codec": "Auth Codec Decoder ListsModels",
+    "parley.contract.codec": "Auth Codec Decoder Embeds ListsModels",
     "parley.contract.config": "Config Setting",
+    "parley.contract.embeddings": "EmbeddingOptions EmbeddingPurpose EmbeddingRequest Embeddings",
     "parley.contract.errors": (
         "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
         "ContentFilterError ContextLengthError ErrorCode FieldProblem InvalidRequestError LimitExceededError "
@@ -143,9 +145,9 @@ _NAMES = {
     "parley.wire.anthropic_messages_clouds": "AnthropicOnBedrock AnthropicOnVertex",
     "parley.wire.bedrock_converse": "BedrockConverse",
     "parley.wire.cohere_v2": "CohereV2",
+    "parley.wire.model_rules": "ModelRule apply_model_rules",
     "parley.wire.ollama_chat": "OllamaChat",
     "parley.wire.openai_responses": "OpenAIResponses",
-    "parley.wire.model_rules": "ModelRule apply_model_rules",
     "parley.wire.ndjson": "JsonLinesParser",
     "parley.wire.openai_chat": "OpenAIChat url_of",
     "parley.wire.openai_chat_errors": "decode_error_body",
@@ -184,6 +186,11 @@ __all__ = [
     "ContextLengthError",
     "Decoder",
     "Dialect",
+    "EmbeddingOptions",
+    "EmbeddingPurpose",
+    "EmbeddingRequest",
+    "Embeddings",
+    "Embeds",
     "EncodingWarnings",
     "ErrorCode",
     "Event",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from parley.dispatch.blocking import chat, close, configure, providers, stream, test
+from parley.dispatch.blocking import chat, close, configure, embed, providers, stream, test
 
-__all__ = ["chat", "close", "configure", "providers", "stream", "test"]
+__all__ = ["chat", "close", "configure", "embed", "providers", "stream", "test"]

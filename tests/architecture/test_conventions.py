@@ -21,6 +21,7 @@ VENDOR_ALLOWED: dict[str, str] = {
     "testing/samples.py": "writes what each wire that ships looks like",
     "testing/fault_bodies.py": "writes what each wire that ships looks like where it fails",
     "cli/key.py": "the variables that the official clients read bear the vendor's name",
+    "server/compat/embeddings.py": "this wire is called after the vendor that invented it",
     "server/compat/openai.py": "this wire is called after the vendor that invented it",
     "server/compat/responses.py": "this wire is called after the vendor that invented it",
     "server/compat/anthropic.py": "this wire is called after the vendor that invented it",

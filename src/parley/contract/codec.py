@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from parley.contract.capabilities import Capabilities, Model
+from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import ParleyError
 from parley.contract.events import Event
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
@@ -62,6 +63,26 @@ class Codec(Protocol):
 
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """The typed error that a reply stands for: any status, JSON of any shape, HTML, or nothing."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A codec whose vendor makes embeddings of texts."""
+
+    def max_embedding_texts(self, model: str) -> int:
+        """How many texts one request to this model may hold; 0 = any number."""
+        ...
+
+    def encode_embeddings(self, request: EmbeddingRequest, *, target: Target) -> HttpRequest:
+        """The request for the vectors of all its texts. Raises CallerError for what this wire cannot express."""
+        ...
+
+    def decode_embeddings(self, request: EmbeddingRequest, head: ResponseHead, body: bytes) -> Embeddings:
+        """The vectors, one per text of the request and in its order, with the usage that was reported.
+
+        Raises ProtocolError for a body that holds no such thing, or the typed error that it stands for.
+        """
         ...
 
 

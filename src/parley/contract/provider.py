@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
 from parley.contract.config import Config
+from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import UnsupportedFeatureError
 from parley.contract.events import Event
 from parley.contract.options import Timeouts
@@ -25,7 +26,7 @@ class Provider:
     `stream` yields events (or plain strings, which are text); `generate` returns a ChatResponse (or a string).
     Raise the errors of `parley.contract.errors`; anything else becomes ProtocolError. One instance serves concurrent calls.
     `local` marks an inference server on this machine (its timers are longer). `extra_options` declares what `options.extra` may
-    hold; None hands everything over unchecked.
+    hold; None hands everything over unchecked. Of `embedding_models` the first is used where a request for embeddings names none.
     """
 
     name: str = ""
@@ -33,6 +34,7 @@ class Provider:
     description: str = ""
     capabilities: Capabilities = Capabilities()
     models: Sequence[Model] = ()
+    embedding_models: Sequence[Model] = ()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     extra_options: Sequence[ExtraOption] | None = ()
@@ -61,8 +63,16 @@ class Provider:
         raise UnsupportedFeatureError(f"{self.name} does not list its models", provider=self.name)
 
     async def embed(self, texts: Sequence[str], options: dict[str, Any] | None = None) -> list[list[float]]:
-        """One vector per text, in order."""
+        """One vector per text, in order. `options` are the fields of EmbeddingOptions that were set."""
         raise UnsupportedFeatureError(f"{self.name} makes no embeddings", provider=self.name)
+
+    async def embeddings(self, request: EmbeddingRequest) -> Embeddings:
+        """The same in the typed form, with usage; written instead of `embed` where there is more to tell than the vectors."""
+        raise UnsupportedFeatureError(f"{self.name} makes no embeddings", provider=self.name)
+
+    def max_embedding_texts(self, model: str) -> int:
+        """How many texts one call may hold; 0 = any number. The guard makes as many calls as it takes."""
+        return 0
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """How many prompt tokens the request has, as the vendor counts."""

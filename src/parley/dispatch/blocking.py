@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import aclosing
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar, Unpack, cast
 
+from parley.contract.embeddings import EmbeddingOptions, Embeddings
 from parley.contract.errors import InvalidRequestError
 from parley.contract.events import Event
 from parley.contract.options import Options
@@ -51,6 +52,11 @@ def stream(
 ) -> Iterator[Event]:
     """The answer as events; see `Client.stream`. Leaving the loop over it ends the request."""
     return _background.iterate(lambda client: client.stream(model, messages, system_prompt=system_prompt, options=options, **fields))
+
+
+def embed(model: str, texts: str | Sequence[str], *, options: EmbeddingOptions | Mapping[str, Any] | None = None) -> Embeddings:
+    """One vector per text, in order; see `Client.embed`."""
+    return _background.run(lambda client: client.embed(model, texts, options=options))
 
 
 def providers() -> list[ProviderDescription]:

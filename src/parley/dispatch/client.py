@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from msgspec import structs
 
+from parley.contract.embeddings import EmbeddingOptions, EmbeddingRequest, Embeddings
 from parley.contract.errors import (
     CallerError,
     ConfigurationError,
@@ -24,7 +25,8 @@ from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
 from parley.dispatch.pricing import pricing_of
-from parley.dispatch.resolution import resolve_model
+from parley.dispatch.resolution import resolve_embedding_model, resolve_model
+from parley.guard.embedding import read_embedding_request
 from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.preflight import read_request
 from parley.guard.suggestions import did_you_mean
@@ -152,6 +154,32 @@ class Client:
         stream = provider.stream(structs.replace(request, **fields) if fields else request)
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
+
+    async def embed(
+        self, model: str, texts: str | Sequence[str], *, options: EmbeddingOptions | Mapping[str, Any] | None = None
+    ) -> Embeddings:
+        """One vector per text, in order, with usage. A provider's name alone means its own embedding model; a string is one text.
+
+        Raises UnsupportedFeatureError where the provider makes none, else as `chat` does.
+        """
+        given = dict(options) if isinstance(options, Mapping) else options
+        request = read_embedding_request([texts] if isinstance(texts, str) else texts, given)
+        provider, provider_model = self.embedder_for(model or request.options.model or "")
+        asked = structs.replace(request, options=structs.replace(request.options, model=provider_model or None))
+        return await self.embeddings(provider, asked)
+
+    def embedder_for(self, model: str = "") -> tuple[GuardedProvider, str]:
+        """The provider that a name means where vectors are wanted, and its own name of the model ("" means its default)."""
+        name, provider_model = resolve_embedding_model(self._registry, model)
+        return self._registry.get(name), provider_model
+
+    async def embeddings(self, provider: GuardedProvider, request: EmbeddingRequest, *, on_retry: OnRetry | None = None) -> Embeddings:
+        """The vectors for a request that is already in the contract's form, from a provider of `embedder_for`."""
+        self._waiting += 1
+        try:
+            return await provider.embeddings(request, on_retry=on_retry)
+        finally:
+            self._waiting -= 1
 
     def provider_for(self, model: str = "") -> tuple[GuardedProvider, str]:
         """The provider that a name means, and that provider's own name of the model ("" where it has no default). Raises as `resolve`."""

@@ -40,5 +40,23 @@ def resolve_model(registry: Registry, model: str) -> tuple[str, str]:
     )
 
 
+def resolve_embedding_model(registry: Registry, model: str) -> tuple[str, str]:
+    """The same for embeddings: a provider alone means the first model that it declares for them ("" where it declares none), and a
+    bare id is also looked for among those.
+    """
+    asked = model or registry.default
+    names = registry.names()
+    if asked in names:
+        return asked, ""
+    if not model:
+        return resolve_model(registry, asked)[0], ""
+    if model.partition("/")[0] in names or any(route.name == model for route in registry.routes):
+        return resolve_model(registry, model)
+    offering = [name for name in names if any(listed.id == model for listed in registry.embedding_models(name))]
+    if offering:
+        return next((name for name in offering if registry.is_configured(name)), offering[0]), model
+    return resolve_model(registry, model)
+
+
 def _unknown_model(model: str, message: str) -> UnknownModelError:
     return UnknownModelError(message, model=model, fields=[FieldProblem(path="model", message=message)])

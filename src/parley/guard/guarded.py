@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
 from msgspec import structs
 
 from parley.contract.capabilities import Capabilities, Model
+from parley.contract.embeddings import EmbeddingOptions, EmbeddingRequest, Embeddings
 from parley.contract.errors import (
     CallerError,
     ConfigurationError,
@@ -34,6 +36,7 @@ from parley.guard.clock import Clock, LoopClock
 from parley.guard.conduct import Conduct, Violation
 from parley.guard.declarations import check_declaration
 from parley.guard.drivers import ways_of
+from parley.guard.embedding import ask_all, asker, batches, check_embedding_request, joined, read_embedding_request, settle
 from parley.guard.faults import adopt, reword
 from parley.guard.features import check_extra, fit_request, missing_features
 from parley.guard.preflight import check_request, read_request
@@ -132,6 +135,11 @@ class GuardedProvider:
         self._surroundings = structs.replace(self._surroundings, appraiser=appraiser)
 
     @property
+    def embedding_models(self) -> Sequence[Model]:
+        """The models that the provider declares for embeddings; the first is its default."""
+        return self._provider.embedding_models
+
+    @property
     def violations(self) -> Sequence[Violation]:
         """Where the provider broke the contract, the first hundred times."""
         return tuple(self._conduct.violations)
@@ -214,11 +222,22 @@ class GuardedProvider:
         self._valid(self._refuse_if_closed)
         return await self._supervised(self._provider.list_models())
 
-    async def embed(self, texts: Sequence[str], options: dict[str, Any] | None = None) -> list[list[float]]:
-        """One vector per text, in order. Raises UnsupportedFeatureError where the provider makes none."""
+    async def embed(self, texts: Sequence[str], options: EmbeddingOptions | dict[str, Any] | None = None) -> list[list[float]]:
+        """One vector per text, in order, in as many calls as the vendor's limits ask for. `options`: see EmbeddingOptions.
+
+        Raises UnsupportedFeatureError where the provider makes none, else as a chat does.
+        """
+        return (await self.embeddings(self._valid(read_embedding_request, texts, options))).vectors
+
+    async def embeddings(self, request: EmbeddingRequest, *, on_retry: OnRetry | None = None) -> Embeddings:
+        """The same with usage and the vendor's word for the model. A call that fails is tried again by itself, as a chat is."""
         self._valid(self._refuse_if_closed)
-        self._valid(_check_texts, texts)
-        return await self._supervised(self._provider.embed(texts, options))
+        request = self._valid(check_embedding_request, request)
+        model = request.options.model or next((known.id for known in self.embedding_models), "") or self._default_model()
+        request = structs.replace(request, options=structs.replace(request.options, model=model or None))
+        self._valid(self._check_embeds)
+        calls = batches(request, self._provider.max_embedding_texts(model))
+        return joined(await ask_all(calls, partial(self._embed_once, on_retry=on_retry)))
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where it does not."""
@@ -286,6 +305,29 @@ class GuardedProvider:
             finally:
                 await call.close()
             await self._clock.sleep(delay)
+
+    async def _embed_once(self, request: EmbeddingRequest, *, on_retry: OnRetry | None) -> Embeddings:
+        """One call, tried again where that may help."""
+        column = table_column(local=self.local, capabilities=self.capabilities, options=Options())
+        total = resolve(column, request.options.timeouts, *self._own_timeouts).total
+        budget = RetryBudget(self._retry, ends_at=self._clock.now() + total)
+        ask = asker(self._provider)
+        while True:
+            try:
+                found = await self._supervised(ask(request), seconds=total)
+                return settle(found, request, provider=self.name, counter=self._surroundings.counter)
+            except ParleyError as error:
+                adopt(error, provider=self.name, model=request.options.model or "")
+                delay = None if self._closed else budget.delay_after(error, now=self._clock.now())
+                if delay is None:
+                    raise
+                if on_retry is not None:
+                    on_retry(error)
+            await self._clock.sleep(delay)
+
+    def _check_embeds(self) -> None:
+        if self.capabilities.embeddings is False:
+            raise UnsupportedFeatureError(f"{self.name} makes no embeddings; choose another provider for them")
 
     def _valid(self, check: Callable[_Given, _Result], *given: _Given.args, **named: _Given.kwargs) -> _Result:
         """What a check makes of the caller's words; its error says whom they were meant for."""
@@ -356,11 +398,6 @@ class GuardedProvider:
     async def _supervised(self, work: Coroutine[Any, Any, _Result], *, seconds: float | None = None) -> _Result:
         limit = seconds or self._limits(Options(), self.capabilities)[0].total
         return await supervise(work, limit, clock=self._clock, conduct=self._conduct)
-
-
-def _check_texts(texts: Any) -> None:
-    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
-        invalid("texts", "expected a list of strings, at least one")
 
 
 class _Abilities:

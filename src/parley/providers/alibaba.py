@@ -3,7 +3,16 @@
 
 from typing import Annotated, Any
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import (
+    Capabilities,
+    Config,
+    Dialect,
+    ExtraOption,
+    Model,
+    OpenAIChat,
+    RateLimitError,
+    Setting,
+)
 
 
 class AlibabaConfig(Config):
@@ -22,7 +31,8 @@ provider = Dialect(
     label="Alibaba Cloud",
     description="Qwen models from Alibaba",
     config=AlibabaConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
+    # The vendor says with this word that a minute's tokens are used up, too.
+    wire=OpenAIChat(max_tokens_field="max_tokens", rules=(), error_codes={"insufficient_quota": RateLimitError}),
     capabilities=Capabilities(tools=True, temperature=True, top_p=True, top_k=True, seed=True, presence_penalty=True, cache_markers=True),
     models=[
         Model("qwen3.8-max", label="Qwen3.8 Max", description="Most capable, reads images", context_tokens=1_000_000),

@@ -40,7 +40,7 @@ provider = Dialect(
     auth=AuthScheme(header="api-key", prefix=""),
     base_url=base_url,
     # What its list of models holds is what could be deployed, not what is.
-    capabilities=Capabilities(list_models=False),
+    capabilities=Capabilities(list_models=False, embeddings=True),
     docs_url="https://learn.microsoft.com/en-us/azure/foundry/foundry-models/concepts/models-sold-directly-by-azure",
     extra_options=[
         ExtraOption(name="reasoning_summary", type=Literal["auto", "concise", "detailed"], description="show thought", api="responses"),

@@ -38,11 +38,19 @@ class AzureChat(OpenAIChat, frozen=True):
 
     def chat_url(self, target: Target) -> str:
         """Where an answer is asked for."""
-        parts = urlsplit(target.endpoint)
-        path = parts.path.rstrip("/")
-        if path.endswith(_WITH_DEPLOYMENT):
-            path = f"{path}/deployments/{quote(target.model, safe='')}"
-        return urlunsplit(parts._replace(path=f"{path}/chat/completions"))
+        return _deployed(target, "/chat/completions")
+
+    def embeddings_url(self, target: Target) -> str:
+        """Where vectors are asked for."""
+        return _deployed(target, "/embeddings")
+
+
+def _deployed(target: Target, action: str) -> str:
+    parts = urlsplit(target.endpoint)
+    path = parts.path.rstrip("/")
+    if path.endswith(_WITH_DEPLOYMENT):
+        path = f"{path}/deployments/{quote(target.model, safe='')}"
+    return urlunsplit(parts._replace(path=f"{path}{action}"))
 
 
 provider = Dialect(
@@ -50,12 +58,12 @@ provider = Dialect(
     label="Azure OpenAI",
     description="OpenAI's models in your own Azure subscription",
     config=AzureOpenAIConfig,
-    wire=OpenAIResponses(),
-    apis={"chat": AzureChat()},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048),
+    apis={"chat": AzureChat(embedding_encoding="base64", embedding_batch=2048)},
     auth=AuthScheme(header="api-key", prefix=""),
     base_url=base_url,
     # What its list of models holds is what could be deployed, not what is.
-    capabilities=Capabilities(tools=True, structured_output="native", images=True, top_k=False, list_models=False),
+    capabilities=Capabilities(tools=True, structured_output="native", images=True, top_k=False, list_models=False, embeddings=True),
     docs_url="https://learn.microsoft.com/en-us/azure/foundry/foundry-models/concepts/models-sold-directly-by-azure",
     extra_options=[
         ExtraOption(name="reasoning_effort", type=Literal["xhigh", "max"], description="more than the usual levels"),

@@ -64,6 +64,10 @@ provider = Dialect(
         Model("openai.gpt-oss-120b-1:0", label="GPT-OSS 120B", description="OpenAI's open model"),
         Model("qwen.qwen3-32b-v1:0", label="Qwen3 32B", description="Open model with reasoning"),
     ],
+    embedding_models=[
+        Model("amazon.titan-embed-text-v2:0", label="Titan Embed Text 2", description="Amazon's, 1024 long", context_tokens=8192),
+        Model("cohere.embed-v4:0", label="Cohere Embed 4", description="Cohere's, 1536 long", context_tokens=128_000),
+    ],
     docs_url="https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html",
     extra_options=[
         ExtraOption(name="guardrailConfig", type=dict[str, Any], description="a guardrail to apply", api="converse"),

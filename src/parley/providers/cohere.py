@@ -38,6 +38,10 @@ provider = Dialect(
         Model("command-r-plus-08-2024", "Command R+", "Older, for retrieval", 128_000, _TEXT_ALONE),
         Model("c4ai-aya-expanse-32b", "Aya Expanse 32B", "23 languages", 128_000, _NO_TOOLS),
     ],
+    embedding_models=[
+        Model("embed-v4.0", label="Embed 4", description="Vectors of text, 1536 long", context_tokens=128_000),
+        Model("embed-multilingual-v3.0", label="Embed 3 multilingual", description="Older, 1024 long", context_tokens=512),
+    ],
     docs_url="https://docs.cohere.com/docs/models",
     extra_options=[
         ExtraOption(name="documents", type=list[Any], description="texts or objects that the answer cites"),

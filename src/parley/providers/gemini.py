@@ -29,6 +29,10 @@ provider = Dialect(
         Model("gemini-2.5-flash", label="Gemini 2.5 Flash", description="Mid-size, fast", context_tokens=1_048_576),
         Model("gemini-2.5-flash-lite", label="Gemini 2.5 Flash-Lite", description="Smallest and cheapest", context_tokens=1_048_576),
     ],
+    embedding_models=[
+        Model("gemini-embedding-001", label="Gemini Embedding", description="Vectors of text, 3072 long", context_tokens=2048),
+        Model("gemini-embedding-2-preview", label="Gemini Embedding 2 (preview)", description="Newer vectors", context_tokens=8192),
+    ],
     docs_url="https://ai.google.dev/gemini-api/docs/models",
     extra_options=[
         ExtraOption(name="safetySettings", type=list[dict[str, Any]], description="thresholds of the content filter"),

@@ -7,6 +7,7 @@ from parley.provider import (
     ChatRequest,
     Config,
     Dialect,
+    EmbeddingRequest,
     ExtraOption,
     Model,
     ModelRule,
@@ -33,6 +34,10 @@ class MistralChat(OpenAIChat, frozen=True):
         """Foreign ids become such; Mistral's own stay."""
         return ToolIds(r"[A-Za-z0-9]{9}", short_id)
 
+    def finish_embeddings_body(self, body: dict[str, Any], request: EmbeddingRequest, *, target: Target) -> dict[str, Any]:
+        """Mistral calls the length of a vector otherwise."""
+        return {("output_dimension" if name == "dimensions" else name): value for name, value in body.items() if name != "user"}
+
     def finish_body(self, body: dict[str, Any], request: ChatRequest, *, target: Target) -> dict[str, Any]:
         """Where somebody speaks before the model has answered a tool, the model says "OK" in between."""
         messages: list[dict[str, Any]] = []
@@ -54,7 +59,7 @@ provider = Dialect(
         reasoning_field="thinking",
         rules=[ModelRule(match="*", rename={"seed": "random_seed"})],
     ),
-    capabilities=Capabilities(tools=True, tool_choice=True, structured_output="native", top_k=False),
+    capabilities=Capabilities(tools=True, tool_choice=True, structured_output="native", top_k=False, embeddings=True),
     models=[
         Model("mistral-large-latest", label="Mistral Large", description="Most capable", context_tokens=262_144),
         Model("mistral-medium-latest", label="Mistral Medium", description="Multimodal, balanced", context_tokens=131_072),
@@ -65,6 +70,10 @@ provider = Dialect(
         Model("ministral-8b-latest", label="Ministral 8B", description="For edge use, smaller", context_tokens=262_144),
         Model("codestral-latest", label="Codestral", description="Code", context_tokens=256_000),
         Model("devstral-latest", label="Devstral", description="Software agents", context_tokens=262_144),
+    ],
+    embedding_models=[
+        Model("mistral-embed", label="Mistral Embed", description="Vectors of text, 1024 long", context_tokens=8192),
+        Model("codestral-embed", label="Codestral Embed", description="Vectors of code", context_tokens=8192),
     ],
     docs_url="https://docs.mistral.ai/getting-started/models/",
     extra_options=[

@@ -24,8 +24,8 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(),
-    apis={"chat": OpenAIChat()},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048),
+    apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048)},
     capabilities=Capabilities(
         tools=True,
         tool_choice=True,
@@ -35,6 +35,7 @@ provider = Dialect(
         image_urls=True,
         top_k=False,
         list_models=True,
+        embeddings=True,
     ),
     models=[
         Model("gpt-6.1-sol", "GPT-6.1 Sol", "Most capable, for long and hard work", 1_050_000, _NO_SAMPLING),
@@ -47,6 +48,11 @@ provider = Dialect(
         Model("gpt-4.1", label="GPT-4.1", description="Without reasoning, long context", context_tokens=1_047_576),
         Model("gpt-4.1-mini", label="GPT-4.1 mini", description="Without reasoning, fast", context_tokens=1_047_576),
         Model("gpt-4o-mini", label="GPT-4o mini", description="Without reasoning, small", context_tokens=128_000),
+    ],
+    embedding_models=[
+        Model("text-embedding-3-small", label="Embedding 3 small", description="Affordable vectors, 1536 long", context_tokens=8191),
+        Model("text-embedding-3-large", label="Embedding 3 large", description="Better vectors, 3072 long", context_tokens=8191),
+        Model("text-embedding-ada-002", label="Embedding Ada 2", description="For vectors made earlier", context_tokens=8191),
     ],
     docs_url="https://platform.openai.com/docs/models",
     extra_options=[

@@ -27,13 +27,16 @@ provider = Dialect(
     config=OpenRouterConfig,
     wire=OpenRouterChat(max_tokens_field="max_tokens", reasoning_field="reasoning", effort_field="reasoning"),
     apis={"responses": OpenAIResponses(encrypted_thought=("*",))},
-    capabilities=Capabilities(streaming=True, list_models=True),
+    capabilities=Capabilities(streaming=True, list_models=True, embeddings=True),
     models=[
         Model("anthropic/claude-sonnet-4.6", label="Claude Sonnet 4.6", description="Anthropic's, balanced"),
         Model("anthropic/claude-haiku-4.5", label="Claude Haiku 4.5", description="Anthropic's, fast", context_tokens=200_000),
         Model("openai/gpt-5.2", label="GPT-5.2", description="OpenAI's, reasoning", context_tokens=400_000),
         Model("google/gemini-2.5-flash", label="Gemini 2.5 Flash", description="Google's, fast", context_tokens=1_048_576),
         Model("deepseek/deepseek-v4-flash", label="DeepSeek V4 Flash", description="DeepSeek's, affordable", context_tokens=1_048_576),
+    ],
+    embedding_models=[
+        Model("openai/text-embedding-3-small", label="Embedding 3 small", description="OpenAI's, affordable", context_tokens=8191),
     ],
     docs_url="https://openrouter.ai/models",
     extra_options=[

@@ -54,6 +54,10 @@ class VertexWire(GeminiGenerate):
         action = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return f"{target.endpoint.rstrip('/')}/publishers/google/models/{quote(target.model, safe='@.-_')}:{action}"
 
+    def count_body(self, fields: dict[str, Any], *, target: Target) -> dict[str, Any]:
+        """Here the fields are counted as they are; nobody asks what limits the answer."""
+        return {name: fields[name] for name in ("contents", "systemInstruction", "tools") if name in fields}
+
     def of(self, model: str) -> Codec:
         """The wire of this model."""
         return self._claude if is_claude(model) else self

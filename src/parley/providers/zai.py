@@ -2,7 +2,25 @@
 
 from typing import Annotated, Any
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import (
+    AuthenticationError,
+    Capabilities,
+    Config,
+    ContentFilterError,
+    ContextLengthError,
+    Dialect,
+    ExtraOption,
+    Model,
+    ModelNotFoundError,
+    OpenAIChat,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+    Setting,
+)
 
 
 class ZAIConfig(Config):
@@ -16,12 +34,26 @@ class ZAIConfig(Config):
     endpoint: str = "https://api.z.ai/api/paas/v4"
 
 
+# https://docs.z.ai/api-reference/api-code (read 2026-11-25)
+ERROR_CODES: dict[str, type[ProviderError]] = {
+    **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), AuthenticationError),
+    **dict.fromkeys(("1110", "1111", "1112", "1121", "1220", "1311"), PermissionDeniedError),
+    **dict.fromkeys(("1113", "1308", "1309", "1310"), QuotaExceededError),
+    "1120": ServerError,
+    "1211": ModelNotFoundError,
+    **dict.fromkeys(("1230", "1234"), ServerError),
+    "1261": ContextLengthError,
+    **dict.fromkeys(("1300", "1301"), ContentFilterError),
+    **dict.fromkeys(("1302", "1303", "1304", "1305"), RateLimitError),
+    "1312": OverloadedError,
+}
+
 provider = Dialect(
     name="zai",
     label="Z.AI",
     description="GLM models from Zhipu",
     config=ZAIConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=()),
+    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=(), error_codes=ERROR_CODES),
     # It calls a tool when it wants to ("auto" alone), and knows JSON, but no schema.
     capabilities=Capabilities(
         tools=True, tool_choice=False, response_format=True, structured_output="prompt", temperature=True, top_p=True, top_k=False

@@ -54,6 +54,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     description: str = ""
     capabilities: Capabilities = Capabilities()
     models: Sequence[Model] = ()
+    embedding_models: Sequence[Model] = ()
     extra_options: Sequence[ExtraOption] = ()
     limits: Limits = Limits()
     docs_url: str = ""
@@ -210,9 +211,10 @@ def _declared(offered: Any, *, name: str, origin: str, config_type: type[Config]
         "docs_url": _of_type(offered, "docs_url", str),
         "local": _of_type(offered, "local", bool),
     }
-    models: Any = getattr(offered, "models", ())
-    if isinstance(models, (list, tuple)) and all(isinstance(model, Model) for model in cast("Sequence[Any]", models)):
-        declared["models"] = models
+    for name_of_list in ("models", "embedding_models"):
+        models: Any = getattr(offered, name_of_list, ())
+        if isinstance(models, (list, tuple)) and all(isinstance(model, Model) for model in cast("Sequence[Any]", models)):
+            declared[name_of_list] = models
     extra: Any = getattr(offered, "extra_options", ())
     if isinstance(extra, (list, tuple)) and all(isinstance(option, ExtraOption) for option in cast("Sequence[Any]", extra)):
         declared["extra_options"] = extra

@@ -207,6 +207,11 @@ class Registry:
         listed = (entry and entry.models) or []
         return {model.id: model.price.as_price() for model in listed if model.price is not None}
 
+    def embedding_models(self, name: str) -> Sequence[Model]:
+        """The models that this provider's author declares for embeddings, the first of them its default."""
+        definition = self._definition(self._instance(name))
+        return definition.embedding_models if isinstance(definition, Definition) else ()
+
     def default_model(self, name: str) -> str:
         """The model that this provider uses where a request names none; empty where it has none."""
         instance = self._instance(name)

@@ -13,8 +13,9 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, KnowsWhole, ListsModels
+from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, Embeds, KnowsWhole, ListsModels
 from parley.contract.config import Config, config_fields
+from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -72,7 +73,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     `auth` says how its key travels where that differs from its wire: an AuthScheme, or what makes an Auth of its Config (`NoAuth`).
     `apis` are further wires that it speaks, each by the value of its Config's field `api` that chooses it. `base_url` makes the
     endpoint of its Config where that takes more than the field `endpoint` (a region, a project, a version).
-    `capabilities` and `models` name what is known; what is left out is unknown and is sent. `timeouts` differ from the table only
+    `capabilities` and `models` name what is known; what is left out is unknown and is sent; the first of
+    `embedding_models` makes embeddings where none is named. `timeouts` differ from the table only
     where the vendor needs it. `extra_options` declares what `options.extra` may hold; None hands everything over.
     """
 
@@ -83,6 +85,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     description: str = ""
     capabilities: Capabilities = Capabilities()
     models: Sequence[Model] = ()
+    embedding_models: Sequence[Model] = ()
     limits: Limits = Limits()
     docs_url: str = ""
     timeouts: Timeouts = Timeouts()
@@ -113,10 +116,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
                 yield FieldProblem(path=path, message="must be a codec: an instance of one, with its parentheses")
         if self.apis and not any(field.name == "api" for field in config_fields(self.config)):
             yield FieldProblem(path="apis", message="needs a field `api` in the Config, which chooses between them")
-        models: Sequence[Any] = self.models
-        for index, model in enumerate(models):
-            if not isinstance(model, Model):
-                yield FieldProblem(path=f"models[{index}]", message=f"must be a Model, not {type(model).__name__}")
+        yield from _no_models("models", self.models)
+        yield from _no_models("embedding_models", self.embedding_models)
         for field_name, expected in (("capabilities", Capabilities), ("limits", Limits), ("timeouts", Timeouts)):
             if not isinstance(getattr(self, field_name), expected):
                 yield FieldProblem(path=field_name, message=f"must be {expected.__name__}(…)")
@@ -155,6 +156,12 @@ class Dialect(Struct, frozen=True, kw_only=True):
         return travels_in_header and any(field.name == "api_key" and field.required for field in config_fields(self.config))
 
 
+def _no_models(path: str, models: Sequence[Any]) -> Iterator[FieldProblem]:
+    for index, model in enumerate(models):
+        if not isinstance(model, Model):
+            yield FieldProblem(path=f"{path}[{index}]", message=f"must be a Model, not {type(model).__name__}")
+
+
 class HttpProvider(Provider):
     """One configured vendor over HTTP. It has no state but its configuration and serves concurrent calls, on one event loop at a time.
 
@@ -167,6 +174,7 @@ class HttpProvider(Provider):
         self.label = dialect.label or self.name
         self.description = dialect.description
         self.models = dialect.models
+        self.embedding_models = dialect.embedding_models
         self.limits = dialect.limits
         self.timeouts = dialect.timeouts
         self.extra_options = dialect.extra_options_for(config)
@@ -258,10 +266,34 @@ class HttpProvider(Provider):
             _complete(error, target, "complete")
             raise
 
+    async def embeddings(self, request: EmbeddingRequest) -> Embeddings:
+        """The vectors of as many texts as one request holds. Raises UnsupportedFeatureError where its wire makes none, else as a call."""
+        target = self._target(request)
+        wire = self._codec(target.model)
+        if not isinstance(wire, Embeds) or self.capabilities.embeddings is False:
+            raise UnsupportedFeatureError(f"{self.name} makes no embeddings", provider=self.name)
+        try:
+            http_request = wire.encode_embeddings(request, target=target)
+            with await self._send(http_request, request) as response:
+                head = await self._head(response, target)
+                body = await response.read_body(MAX_COMPLETE_BODY_BYTES)
+            found = wire.decode_embeddings(request, head, body)
+        except ParleyError as error:
+            _complete(error, target, "complete")
+            raise
+        return structs.replace(
+            found, provider=self.name, model=found.model or target.model, warnings=[*http_request.warnings, *found.warnings]
+        )
+
+    def max_embedding_texts(self, model: str) -> int:
+        """How many texts one request to this model may hold; 0 = any number."""
+        wire = self._codec(model)
+        return wire.max_embedding_texts(model) if isinstance(wire, Embeds) else 0
+
     async def count_tokens(self, request: ChatRequest) -> int:
         """The prompt's tokens as the vendor counts. Raises UnsupportedFeatureError where its wire has no such call, else as a call does."""
         target = self._target(request)
-        wire = self.wire.of(target.model) if isinstance(self.wire, ChoosesCodec) else self.wire
+        wire = self._codec(target.model)
         if not isinstance(wire, CountsTokens) or self.capabilities.count_tokens is False:
             raise UnsupportedFeatureError(f"{self.name} does not count tokens", provider=self.name)
         try:
@@ -274,7 +306,10 @@ class HttpProvider(Provider):
 
     def wire_of(self, model: str) -> str:
         """The name of the wire that is spoken with this model."""
-        return (self.wire.of(model) if isinstance(self.wire, ChoosesCodec) else self.wire).name
+        return self._codec(model).name
+
+    def _codec(self, model: str) -> Codec:
+        return self.wire.of(model) if isinstance(self.wire, ChoosesCodec) else self.wire
 
     async def test_connection(self) -> ConnectionStatus:
         """Ask for the list of models; where the endpoint has none, for one token. Never raises for the provider's fault."""
@@ -333,7 +368,7 @@ class HttpProvider(Provider):
         field_name, dot, rest = path.partition(".")
         return f"{self.variable(field_name)}{dot}{rest}"
 
-    def _target(self, request: ChatRequest) -> Target:
+    def _target(self, request: ChatRequest | EmbeddingRequest) -> Target:
         if self._key_is_missing:
             variable = self.variable("api_key")
             raise MissingCredentialError(
@@ -360,7 +395,7 @@ class HttpProvider(Provider):
         return target
 
     async def _send(
-        self, http_request: HttpRequest, request: ChatRequest | None, *, accept_encoding: str = "gzip, deflate"
+        self, http_request: HttpRequest, request: ChatRequest | EmbeddingRequest | None, *, accept_encoding: str = "gzip, deflate"
     ) -> HttpResponse:
         authorised = await self._auth.apply(http_request)
         headers = _merged({"user-agent": "parley", "accept-encoding": accept_encoding}, authorised.headers, self._configured.headers)
@@ -372,7 +407,7 @@ class HttpProvider(Provider):
             client = self._client = HttpClient.shared(self)
         return await client.send(ready, self._settings, connect_seconds=self._connect_seconds(request))
 
-    def _connect_seconds(self, request: ChatRequest | None) -> float:
+    def _connect_seconds(self, request: ChatRequest | EmbeddingRequest | None) -> float:
         asked = request.options.timeout if request is not None else None
         for timeouts in (asked, self._configured.timeouts, self.timeouts):
             if isinstance(timeouts, Timeouts) and timeouts.connect is not None:

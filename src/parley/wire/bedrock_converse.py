@@ -20,6 +20,7 @@ from parley.contract.options import NamedToolChoice, SchemaFormat
 from parley.contract.request import ChatRequest
 from parley.wire.bedrock_converse_history import ConverseHistory
 from parley.wire.bedrock_converse_reply import ConverseDecoder, decode_converse_error
+from parley.wire.bedrock_embeddings import BedrockEmbeddings
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
 from parley.wire.json_events import decode_object
@@ -33,7 +34,7 @@ _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384}
 _TOP_LEVEL = frozenset({"guardrailConfig", "performanceConfig", "serviceTier", "requestMetadata", "additionalModelResponseFieldPaths"})
 
 
-class BedrockConverse:
+class BedrockConverse(BedrockEmbeddings):
     """The codec. Options that models differ in travel in `additionalModelRequestFields`."""
 
     name = WIRE_NAME
@@ -55,7 +56,7 @@ class BedrockConverse:
         citations=True,
         usage=True,
         list_models=True,
-        embeddings=False,
+        embeddings=True,
         count_tokens=False,
     )
 

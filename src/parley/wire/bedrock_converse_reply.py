@@ -43,25 +43,6 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "malformed_model_output": "error",
     "malformed_tool_use": "error",
 }
-# What the service calls its faults, in the words that the common table knows: https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html.
-_CODES = {
-    "throttlingexception": "rate_limited",
-    "servicequotaexceededexception": "insufficient_quota",
-    "accessdeniedexception": "permission_denied",
-    "unrecognizedclientexception": "invalid_api_key",
-    "invalidsignatureexception": "invalid_api_key",
-    "expiredtokenexception": "invalid_api_key",
-    "missingauthenticationtokenexception": "invalid_api_key",
-    "incompletesignatureexception": "invalid_api_key",
-    "modelnotreadyexception": "service_unavailable",
-    "serviceunavailableexception": "service_unavailable",
-    "internalserverexception": "internal_server_error",
-    "modelstreamerrorexception": "internal_server_error",
-    "modelerrorexception": "internal_server_error",
-    "modeltimeoutexception": "internal_server_error",
-    "resourcenotfoundexception": "model_not_found",
-    "validationexception": "invalid_request_error",
-}
 
 _UNKNOWN_MODEL = "model identifier is invalid"
 
@@ -69,7 +50,7 @@ _UNKNOWN_MODEL = "model identifier is invalid"
 def converse_error(head: ResponseHead, *, message: str, code: str) -> ParleyError:
     """The error that the service's own name for it (`ThrottlingException:http://…`) and its words mean."""
     name = code.partition(":")[0].rsplit("#", 1)[-1]
-    known = "model_not_found" if _UNKNOWN_MODEL in message else _CODES.get(name.lower(), name)
+    known = "model_not_found" if _UNKNOWN_MODEL in message else name
     error_class = classify(head.status, message, codes=(known,))
     return provider_error(head, message=message, provider_code=name or None, error_class=error_class)
 

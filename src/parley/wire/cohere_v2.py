@@ -17,6 +17,7 @@ from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.messages import FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from parley.contract.options import NamedToolChoice, ReasoningEffort, SchemaFormat
 from parley.contract.request import ChatRequest
+from parley.wire.cohere_embeddings import CohereEmbeddings
 from parley.wire.cohere_v2_reply import CohereDecoder
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings, ToolIds, data_url, own_data, result_media, result_text
@@ -40,7 +41,7 @@ _OPTIONS = {
 }
 
 
-class CohereV2:
+class CohereV2(CohereEmbeddings):
     """The codec."""
 
     name = WIRE_NAME
@@ -65,7 +66,7 @@ class CohereV2:
         citations=True,
         usage=True,
         list_models=True,
-        embeddings=False,
+        embeddings=True,
         count_tokens=False,
     )
 

@@ -14,19 +14,19 @@ from parley.contract.errors import (
     ContextLengthError,
     ModelNotFoundError,
     OverloadedError,
-    PermissionDeniedError,
     ProtocolError,
     ProviderError,
     QuotaExceededError,
     RateLimitError,
-    RequestRejectedError,
     ServerError,
     error_class_for_status,
 )
 from parley.contract.http import ResponseHead
+from parley.wire.error_codes import BY_CODE, plain
 from parley.wire.rate_limits import retry_after_seconds
 
 MAX_MESSAGE_CHARACTERS = 1000
+NO_CODES: Mapping[str, type[ProviderError]] = {}
 _REQUEST_ID_HEADERS = (
     "x-request-id",
     "request-id",
@@ -40,85 +40,56 @@ _REQUEST_ID_HEADERS = (
     "cf-ray",
 )
 
-_CODES: dict[str, type[ProviderError]] = {
-    "context_length_exceeded": ContextLengthError,
-    "context_window_exceeded": ContextLengthError,
-    "exceed_context_size_error": ContextLengthError,
-    "model_max_prompt_tokens_exceeded": ContextLengthError,
-    "content_filter": ContentFilterError,
-    "content_filtered": ContentFilterError,
-    "content_policy_violation": ContentFilterError,
-    "responsibleaipolicyviolation": ContentFilterError,
-    "data_inspection_failed": ContentFilterError,
-    "model_not_found": ModelNotFoundError,
-    "model_not_exist": ModelNotFoundError,
-    "model_not_supported": ModelNotFoundError,
-    "model_decommissioned": ModelNotFoundError,
-    "invalid_model": ModelNotFoundError,
-    "deploymentnotfound": ModelNotFoundError,
-    "unknown_model": ModelNotFoundError,
-    "insufficient_quota": QuotaExceededError,
-    "insufficient_balance": QuotaExceededError,
-    "billing_hard_limit_reached": QuotaExceededError,
-    "billing_error": QuotaExceededError,
-    "invalid_api_key": AuthenticationError,
-    "invalid_authentication": AuthenticationError,
-    "authentication_error": AuthenticationError,
-    "api_key_invalid": AuthenticationError,
-    "unauthenticated": AuthenticationError,
-    "wrong_api_key": AuthenticationError,
-    "permission_error": PermissionDeniedError,
-    "permission_denied": PermissionDeniedError,
-    "rate_limit_exceeded": RateLimitError,
-    "rate_limit_error": RateLimitError,
-    "rate_limited": RateLimitError,
-    "too_many_requests": RateLimitError,
-    "resource_exhausted": RateLimitError,
-    "overloaded_error": OverloadedError,
-    "overloaded": OverloadedError,
-    "engine_overloaded": OverloadedError,
-    "unavailable": OverloadedError,
-    "service_unavailable": OverloadedError,
-    "server_error": ServerError,
-    "api_error": ServerError,
-    "internal": ServerError,
-    "internal_error": ServerError,
-    "internal_server_error": ServerError,
-    "invalid_request_error": RequestRejectedError,
-    "invalid_argument": RequestRejectedError,
-    "tool_use_failed": RequestRejectedError,
-    "json_validate_failed": RequestRejectedError,
-}
-_GENERAL_CODES = frozenset({"invalid_request_error", "invalid_argument", "rate_limit_exceeded"})
-
-_WORDS: tuple[tuple[re.Pattern[str], type[ProviderError]], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), error_class)
-    for pattern, error_class in (
+# What messages say, most telling first: an error that is about something else may use the words of the last ones too.
+PHRASES: tuple[tuple[type[ProviderError], str, re.Pattern[str]], ...] = tuple(
+    (error_class, told, re.compile(pattern, re.IGNORECASE))
+    for error_class, told, pattern in (
         (
+            ContextLengthError,
+            "that the context, prompt or input is too long, or that there are too many tokens",
             r"context (length|window|limit)|exceed.{0,40}context size|maximum (context|prompt|input) (length|size)|prompt is too long"
             r"|input is too long|input token count.{0,40}exceed|exceeds? the (maximum|max|limit).{0,30}tokens"
             r"|too many (input |prompt )?tokens|exceed(s|ed)? (the )?model('s)? token limit|exceed(s|ed)? max(imum)? (length|context)"
             r"|range of input length|`inputs` tokens|reduce (the length of|your) (the )?(messages?|prompt)",
-            ContextLengthError,
         ),
         (
-            r"content (management |usage |safety )?policy|content filter|safety system|input was flagged|inappropriate content"
-            r"|potentially (violating|sensitive|unsafe)",
             ContentFilterError,
+            "that a content policy, filter or safety system refused",
+            r"content (management |usage |safety )?policy|content filter|safety system|input was flagged|inappropriate content"
+            r"|potentially (violating|sensitive|unsafe)|violates (our |the )?(usage|content) (guidelines|polic)",
         ),
         (
-            r"\bmodels?\b.{0,120}(does not exist|do not exist|not exist\b|not found|no longer available|decommissioned)"
-            r"|(no such|unknown|invalid) model|not a valid model|no endpoints found|deployment .{0,80}(does not exist|not found)",
             ModelNotFoundError,
+            "that the model or deployment does not exist, was removed or is not supported",
+            r"\bmodels?\b.{0,120}(does not exist|do not exist|not exist\b|not found|no longer available|decommissioned|was removed)"
+            r"|^model \S+ is not supported"
+            r"|(no such|unknown|invalid) model|not a valid model|no endpoints found|deployment .{0,80}(does not exist|not found)",
         ),
-        (r"insufficient (balance|credits?|quota|funds)|credit balance is too low|out of credits|billing hard limit", QuotaExceededError),
         (
-            r"(invalid|incorrect|wrong|missing|malformed) api[ _-]?key|api[ _-]?key (is )?(not valid|invalid|expired|missing)",
+            QuotaExceededError,
+            "that balance, credit or quota is insufficient",
+            r"insufficient (balance|credits?|quota|funds)|credit balance is too low|out of credits|billing hard limit",
+        ),
+        (
             AuthenticationError,
+            "that the key or security token is wrong, missing or expired",
+            r"(invalid|incorrect|wrong|missing|malformed) api[ _-]?key|api[ _-]?key (is )?(not valid|invalid|expired|missing)"
+            r"|security token .{0,40}(invalid|expired)",
+        ),
+        (
+            OverloadedError,
+            "that the vendor is overloaded, at capacity or busy",
+            r"\boverloaded\b|\b(at|over) (full )?capacity|capacity (temporarily )?exceeded|experiencing (very )?high (demand|load|traffic)"
+            r"|servers? (is|are) (too )?busy",
+        ),
+        (
+            RateLimitError,
+            "that a rate limit is reached, or that there are too many requests",
+            r"\brate[ -]?limit(s|ed)?\b.{0,40}(exceed|reached)|\brate[ -]limited\b|too many requests|request was throttled",
         ),
     )
 )
-_WORDED_STATUSES = frozenset({200, 400, 403, 404, 410, 413, 422, 500})
+_WORDED_STATUSES = frozenset({200, 400, 403, 404, 410, 413, 422, 498, 500})
 _TITLE = re.compile(r"<title[^>]*>(.{1,200}?)</title>", re.IGNORECASE | re.DOTALL)
 _HTML = re.compile(r"\s*(<!doctype|<html|<head|<body|<title|<h1)", re.IGNORECASE)
 
@@ -150,24 +121,30 @@ def no_reply(head: ResponseHead, body: bytes) -> ProviderError:
     return provider_error(head, message=plain_words(head, body), error_class=ProtocolError if head.status < 400 else None)
 
 
-def classify(status: int, message: str, *, codes: tuple[str, ...] = ()) -> type[ProviderError]:
-    """The class that a status, a vendor's codes (most telling first) and its words mean. An error inside a 200 takes the status that
-    stands among its codes; where nothing tells, it is ServerError.
+def classify(
+    status: int, message: str, *, codes: tuple[str, ...] = (), own_codes: Mapping[str, type[ProviderError]] = NO_CODES
+) -> type[ProviderError]:
+    """The class that a status, a vendor's codes (most telling first) and its words mean; `own_codes` are what that vendor alone means
+    by them, and say more than its status. An error inside a 200 takes the status that stands among its codes; where nothing tells, it
+    is ServerError.
     """
+    for code in codes:
+        if code in own_codes:
+            return own_codes[code]
     status = _status_among(codes) if status < 400 else status
-    named = [_CODES[code] for code in (code.lower() for code in codes) if code in _CODES and code not in _GENERAL_CODES]
+    known = [BY_CODE[code] for code in map(plain, codes) if code in BY_CODE]
+    named = [row.error_class for row in known if not row.general]
     if status in (401, 402):
         return STATUS_TABLE[status]
     if named and not (status in (429, 503, 529) and named[0] is not QuotaExceededError):
         return named[0]
     if status in _WORDED_STATUSES:
-        for pattern, error_class in _WORDS:
+        for error_class, _, pattern in PHRASES:
             if pattern.search(message):
                 return error_class
     if status >= 400:
         return error_class_for_status(status)
-    general = [_CODES[code] for code in (code.lower() for code in codes) if code in _CODES]
-    return general[0] if general else ServerError
+    return known[0].error_class if known else ServerError
 
 
 def _status_among(codes: tuple[str, ...]) -> int:

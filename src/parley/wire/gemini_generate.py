@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import msgspec
 
@@ -16,7 +16,8 @@ from parley.contract.codec import Decoder
 from parley.contract.errors import ParleyError, ProtocolError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.request import ChatRequest
-from parley.wire.errors import plain_words
+from parley.wire.errors import no_reply, plain_words
+from parley.wire.gemini_embeddings import GeminiEmbeddings, model_path
 from parley.wire.gemini_generate_history import GenerateHistory
 from parley.wire.gemini_generate_models import GEMINI_TRAITS, GeminiTraits, traits_of
 from parley.wire.gemini_generate_reply import GenerateDecoder, decode_generate_error
@@ -26,7 +27,7 @@ from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, list_of, object_of, text_of
 
 
-class GeminiGenerate:
+class GeminiGenerate(GeminiEmbeddings):
     """The codec. `traits` say what models take; a cloud that hosts this wire under another address derives from this class and overrides
     `url`.
     """
@@ -53,15 +54,17 @@ class GeminiGenerate:
         citations=True,
         usage=True,
         list_models=True,
+        embeddings=True,
+        count_tokens=True,
     )
 
     def __init__(self, *, traits: Sequence[GeminiTraits] = GEMINI_TRAITS) -> None:
         self._traits = traits
 
     def url(self, target: Target, *, stream: bool) -> str:
-        """Where content is asked for. A model id with a slash ("tunedModels/…", "models/…") is a path already."""
-        path = quote(target.model if "/" in target.model else f"models/{target.model}", safe="/@:.-_")
-        return f"{target.endpoint.rstrip('/')}/{path}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
+        """Where content is asked for."""
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return f"{target.endpoint.rstrip('/')}/{model_path(target.model)}:{method}"
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
@@ -89,6 +92,34 @@ class GeminiGenerate:
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.contract.codec.Codec."""
         return decode_generate_error(head, body)
+
+    def count_body(self, fields: dict[str, Any], *, target: Target) -> dict[str, Any]:
+        """What is counted, from the fields of the request for content."""
+        return {"generateContentRequest": {**fields, "model": unquote(model_path(target.model))}}
+
+    def encode_count_tokens(self, request: ChatRequest, *, target: Target) -> HttpRequest:
+        """See parley.contract.codec.CountsTokens."""
+        asked = self.encode(request, target=target, stream=False)
+        fields = decode_object(asked.body) or {}
+        return HttpRequest(
+            method="POST",
+            url=f"{asked.url.removesuffix(':generateContent')}:countTokens",
+            headers=asked.headers,
+            body=msgspec.json.encode(self.count_body(fields, target=target)),
+            warnings=asked.warnings,
+        )
+
+    def decode_token_count(self, head: ResponseHead, body: bytes) -> int:
+        """See parley.contract.codec.CountsTokens."""
+        value = decode_object(body)
+        if value is None:
+            raise no_reply(head, body)
+        if value.get("error"):
+            raise self.decode_error(head, body)
+        count = count_of(value.get("totalTokens"))
+        if count is None:
+            raise ProtocolError("the provider's count of tokens has no totalTokens")
+        return count
 
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """See parley.contract.codec.ListsModels. A thousand is the vendor's longest page, and more than it has models."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -26,6 +25,8 @@ from parley.wire.history import EncodingWarnings, own_data, result_media, result
 from parley.wire.json_events import decode_object, is_cut
 from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
 from parley.wire.ndjson import JsonLinesParser
+from parley.wire.ollama_address import url_of
+from parley.wire.ollama_embeddings import OllamaEmbeddings
 from parley.wire.openai_chat_encode import misplaced
 from parley.wire.openai_chat_errors import decode_error_body, error_in
 from parley.wire.reply_decoder import ReplyDecoder
@@ -39,7 +40,7 @@ _FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 _TOP_LEVEL = frozenset({"keep_alive", "format", "logprobs", "top_logprobs", "truncate", "shift"})
 
 
-class OllamaChat:
+class OllamaChat(OllamaEmbeddings):
     """The codec. What a provider declares in `extra_options` and this wire does not know is an option of the model (`num_ctx`)."""
 
     name = WIRE_NAME
@@ -63,7 +64,7 @@ class OllamaChat:
         cache_markers=False,
         usage=True,
         list_models=True,
-        embeddings=False,
+        embeddings=True,
         count_tokens=False,
     )
 
@@ -97,15 +98,6 @@ class OllamaChat:
             raise ProtocolError(plain_words(head, body) if document is None else "the provider's list of models is no list")
         listed = [object_of(item) for item in list_of(document["models"])]
         return [Model(name, description=_described(item)) for item in listed if (name := first_text(item.get("model"), item.get("name")))]
-
-
-def url_of(endpoint: str, path: str) -> str:
-    """The path on this server. An address that was written for another of its interfaces (`/v1`, `/api`) is the same server."""
-    parts = urlsplit(endpoint)
-    base = parts.path.rstrip("/")
-    for suffix in ("/v1", "/api"):
-        base = base.removesuffix(suffix)
-    return urlunsplit(parts._replace(path=f"{base}{path}"))
 
 
 def _described(item: dict[str, Any]) -> str:

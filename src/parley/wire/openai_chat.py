@@ -28,7 +28,7 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
     """The codec; its fields are the dialect's options. A provider with a quirk of its own derives from it and overrides a method."""
 
     name = WIRE_NAME
-    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=True, embeddings=False, count_tokens=False)
+    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=True, count_tokens=False)
     auth_scheme = AuthScheme()
 
     def chat_url(self, target: Target) -> str:
@@ -56,11 +56,11 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
 
     def decoder(self, request: ChatRequest, head: ResponseHead) -> Decoder:
         """See parley.contract.codec.Codec."""
-        return OpenAIChatDecoder(request, head, wire=self.name)
+        return OpenAIChatDecoder(request, head, wire=self.name, own_codes=self.error_codes)
 
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.contract.codec.Codec."""
-        return decode_error_body(head, body)
+        return decode_error_body(head, body, own_codes=self.error_codes)
 
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """See parley.contract.codec.ListsModels."""

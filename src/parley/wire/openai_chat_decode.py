@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from parley.contract.errors import ProtocolError, StreamTruncatedError
+from parley.contract.errors import ProtocolError, ProviderError, StreamTruncatedError
 from parley.contract.events import (
     CitationAdded,
     Event,
@@ -26,7 +26,7 @@ from parley.contract.messages import ImagePart, ProviderData
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, Citation
 from parley.contract.usage import UsageReport
-from parley.wire.errors import plain_words, request_id
+from parley.wire.errors import NO_CODES, plain_words, request_id
 from parley.wire.json_values import count_of, first_text, json_text, list_of, object_of, text_of
 from parley.wire.openai_chat_errors import error_in, is_error
 from parley.wire.openai_chat_media import AudioAssembler, image_part
@@ -51,8 +51,11 @@ class OpenAIChatDecoder(ReplyDecoder):
     streams never give a reason): the reply is complete, its finish reason unknown. Neither of them: StreamTruncatedError.
     """
 
-    def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
+    def __init__(
+        self, request: ChatRequest, head: ResponseHead, *, wire: str, own_codes: Mapping[str, type[ProviderError]] = NO_CODES
+    ) -> None:
         super().__init__(request, head, wire=wire)
+        self._own_codes = own_codes
         self._answer_tool = structured_tool_name(request)
         self._answer_index: int | None = None
         self._answered = False
@@ -83,7 +86,7 @@ class OpenAIChatDecoder(ReplyDecoder):
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         choices = value.get("choices")
         if value.get("error") or name == "error" or value.get("object") == "error" or (not choices and is_error(value)):
-            raise error_in(self._head, value)
+            raise error_in(self._head, value, own_codes=self._own_codes)
         if not (self._id and self._model):
             self._name(value, events)
         if choices:
@@ -107,7 +110,7 @@ class OpenAIChatDecoder(ReplyDecoder):
     def _read_aside(self, aside: dict[str, Any]) -> Any:
         """Groq tells the usage, and why it stopped early, beside the reply."""
         if aside.get("error"):
-            raise error_in(self._head, aside)
+            raise error_in(self._head, aside, own_codes=self._own_codes)
         return aside.get("usage")
 
     def _name(self, value: dict[str, Any], events: list[Event]) -> None:
@@ -133,7 +136,7 @@ class OpenAIChatDecoder(ReplyDecoder):
 
     def _read_choice(self, choice: dict[str, Any], events: list[Event]) -> None:
         if choice.get("error"):
-            raise error_in(self._head, choice)
+            raise error_in(self._head, choice, own_codes=self._own_codes)
         delta: Any = choice.get("delta")
         if delta.__class__ is dict and self._document is None:
             known = len(events)

@@ -5,13 +5,14 @@ https://platform.openai.com/docs/api-reference/chat/create; recordings of 2024 t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from msgspec import Struct
-
+from parley.contract.errors import ProviderError
+from parley.wire.errors import NO_CODES
 from parley.wire.history import ToolIds
 from parley.wire.model_rules import ModelRule
+from parley.wire.openai_embeddings import OpenAIEmbeddings
 
 WIRE_NAME = "openai_chat"
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
@@ -31,12 +32,14 @@ OPENAI_RULES: tuple[ModelRule, ...] = (
 )
 
 
-class ChatDialect(Struct, frozen=True, kw_only=True):
+class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     """The options of a dialect; each has users at two vendors.
 
     `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
     reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
     `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
+    `error_codes`: what this vendor alone means by its codes, over status and words.
+    Those of embeddings are in OpenAIEmbeddings.
     """
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
@@ -44,6 +47,7 @@ class ChatDialect(Struct, frozen=True, kw_only=True):
     reasoning_field: Literal["", "reasoning_content", "reasoning", "thinking"] = ""
     effort_field: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
     rules: Sequence[ModelRule] = OPENAI_RULES
+    error_codes: Mapping[str, type[ProviderError]] = NO_CODES
 
     def tool_ids(self) -> ToolIds:
         """Which tool ids the vendor takes; OpenAI's are at most 40 characters."""

@@ -6,11 +6,16 @@ https://platform.openai.com/docs/guides/error-codes, https://openrouter.ai/docs/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from parley.contract.errors import ParleyError
+from parley.contract.errors import (
+    ParleyError,
+    ProviderError,
+)
 from parley.contract.http import ResponseHead
-from parley.wire.errors import classify, no_reply, provider_error
+from parley.wire.error_codes import BASE_RESP_CODES, BY_CODE, plain
+from parley.wire.errors import NO_CODES, classify, no_reply, provider_error
 from parley.wire.json_events import decode_json, decode_object
 from parley.wire.json_values import first_text, json_text, list_of, object_of
 
@@ -36,16 +41,16 @@ def _failed(document: dict[str, Any]) -> dict[str, Any]:
     return answer if answer.get("status_code") else {}
 
 
-def decode_error_body(head: ResponseHead, body: bytes) -> ParleyError:
-    """The error that a whole reply stands for, JSON of any shape or not."""
+def decode_error_body(head: ResponseHead, body: bytes, *, own_codes: Mapping[str, type[ProviderError]] = NO_CODES) -> ParleyError:
+    """The error that a whole reply stands for, JSON of any shape or not. `own_codes`: see parley.wire.errors.classify."""
     value = decode_json(body)
     if isinstance(value, list):
         value = next(iter(list_of(value)), None)
     document = object_of(value)
-    return error_in(head, document) if document else no_reply(head, body)
+    return error_in(head, document, own_codes=own_codes) if document else no_reply(head, body)
 
 
-def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:
+def error_in(head: ResponseHead, document: dict[str, Any], *, own_codes: Mapping[str, type[ProviderError]] = NO_CODES) -> ParleyError:
     """The error that an object stands for, as a body or as an event inside a stream."""
     error = _innermost(document)
     codes = tuple(dict.fromkeys(_codes(error) + _codes(document)))
@@ -58,16 +63,30 @@ def error_in(head: ResponseHead, document: dict[str, Any]) -> ParleyError:
     if raw and raw not in message:
         message = f"{message}: {raw}"
     words = " ".join([message, *codes])
-    error_class = classify(head.status, words, codes=codes)
+    if _failed(document):
+        own_codes = {**BASE_RESP_CODES, **own_codes}
+    error_class = classify(head.status, words, codes=codes, own_codes=own_codes)
     made = provider_error(head, message=message, provider_code=_most_telling(codes), error_class=error_class)
-    made.request_id = made.request_id or first_text(document.get("request_id"), error.get("request_id")) or None
+    # Cohere's flat errors have an id of their own, which is what its support asks for.
+    own_id = document.get("id") if error is document else None
+    made.request_id = made.request_id or first_text(document.get("request_id"), error.get("request_id"), own_id) or None
     return made
 
 
 def _most_telling(codes: tuple[str, ...]) -> str | None:
-    """A vendor's own code; a bare HTTP status (OpenRouter, Perplexity) only where there is no word."""
+    """A vendor's own code; one that says little (DeepSeek puts `invalid_request_error` beside `authentication_error`), or a bare HTTP
+    status (OpenRouter, Perplexity), only where there is no better word.
+    """
     words = [code for code in codes if not (len(code) == 3 and code.isdigit())]
-    return next(iter(words or codes), None)
+    first = next(iter(words or codes), None)
+    if first is not None and _says_little(first):
+        return next((code for code in words if (row := BY_CODE.get(plain(code))) is not None and not row.general), first)
+    return first
+
+
+def _says_little(code: str) -> bool:
+    row = BY_CODE.get(plain(code))
+    return row is not None and row.general
 
 
 def _innermost(document: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.codec import Decoder
@@ -22,6 +21,7 @@ from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings
 from parley.wire.model_rules import ModelRule, apply_model_rules
 from parley.wire.openai_chat_errors import decode_error_body
+from parley.wire.openai_embeddings import OpenAIEmbeddings
 from parley.wire.openai_models import models_in, models_request, url_of
 from parley.wire.openai_responses_decode import OpenAIResponsesDecoder
 from parley.wire.openai_responses_history import InputWriter
@@ -38,7 +38,7 @@ RESPONSES_RULES: tuple[ModelRule, ...] = (
 )
 
 
-class OpenAIResponses(Struct, frozen=True, kw_only=True):
+class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
     """The codec; its fields are the dialect's options.
 
     `store` is what the vendor is told about keeping replies (None: nothing). `encrypted_thought` names the models (shell patterns)
@@ -71,7 +71,6 @@ class OpenAIResponses(Struct, frozen=True, kw_only=True):
         cache_markers=False,
         usage=True,
         list_models=True,
-        embeddings=False,
         count_tokens=False,
     )
     auth_scheme = AuthScheme()

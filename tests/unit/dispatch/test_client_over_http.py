@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from parley import AuthenticationError, Client
+from parley import AuthenticationError, Client, UnsupportedFeatureError, sync
 from parley.testing.replay import Answer, ReplayServer
 
 OPENAI = {
@@ -93,3 +95,65 @@ async def test_a_key_that_the_vendor_quotes_back_is_not_shown(tmp_path: Path) ->
     assert not status.success
     assert "ACME_API_KEY" in (status.error or "")
     assert "my-secret-key" not in f"{caught.value!r}{caught.value}{status}"
+
+
+VECTORS = {
+    "data": [{"index": 1, "embedding": [0.5, 1.0]}, {"index": 0, "embedding": [0.25, -1.0]}],
+    "model": "text-embedding-3-small",
+    "usage": {"prompt_tokens": 4, "total_tokens": 4},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("openai", "text-embedding-3-small"),
+        ("", "text-embedding-3-small"),
+        ("text-embedding-3-large", "text-embedding-3-large"),
+        ("openai/another", "another"),
+    ],
+)
+async def test_embeddings_by_any_name_of_a_model(tmp_path: Path, name: str, asked: str) -> None:
+    async with ReplayServer(_answer(VECTORS)) as server:
+        environ = {"OPENAI_API_KEY": "k-secret", "OPENAI_ENDPOINT": server.url}
+        async with Client.from_config(environ=environ, directory=tmp_path) as client:
+            found = await client.embed(name, ["one", "two"], options={"dimensions": 2})
+        request = await server.requested()
+    assert found.vectors == [[0.25, -1.0], [0.5, 1.0]]
+    assert (found.provider, found.model) == ("openai", "text-embedding-3-small")
+    assert found.usage is not None
+    assert (found.usage.prompt_tokens, found.usage.source) == (4, "reported")
+    assert request.path == "/v1/embeddings"
+    assert request.json() == {"model": asked, "input": ["one", "two"], "dimensions": 2, "encoding_format": "base64"}
+
+
+async def test_a_provider_without_embeddings_is_not_asked(tmp_path: Path) -> None:
+    async with ReplayServer(_answer(VECTORS)) as server:
+        environ = {"ANTHROPIC_API_KEY": "k-secret", "ANTHROPIC_ENDPOINT": server.url}
+        async with Client.from_config(environ=environ, directory=tmp_path) as client:
+            with pytest.raises(UnsupportedFeatureError, match="anthropic makes no embeddings"):
+                await client.embed("anthropic", "one")
+        assert not server.requests
+
+
+def test_embeddings_without_asyncio(tmp_path: Path) -> None:
+    ready, done = threading.Event(), threading.Event()
+    url: list[str] = []
+
+    async def serve() -> None:
+        body = {"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+        async with ReplayServer(_answer(body)) as server:
+            url.append(server.url)
+            ready.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        ready.wait(10)
+        sync.configure(environ={"OPENAI_API_KEY": "k-secret", "OPENAI_ENDPOINT": url[0]}, directory=tmp_path)
+        assert sync.embed("openai", "one").vectors == [[0.5]]
+    finally:
+        sync.close()
+        done.set()
+        thread.join(10)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from parley.contract.errors import MissingCredentialError, UnknownModelError, UnknownProviderError, UnsupportedFeatureError
-from parley.dispatch.resolution import resolve_model
+from parley.dispatch.resolution import resolve_embedding_model, resolve_model
 from parley.registry.loading import Registry
 
 TWO = """
@@ -85,3 +85,29 @@ def test_an_unknown_name_is_told_with_what_was_meant(tmp_path: Path, name: str, 
     with pytest.raises(error) as caught:
         resolve_model(_registry(tmp_path, TWO + ROUTE), name)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("openai", ("openai", "")),
+        ("openai/text-embedding-3-small", ("openai", "text-embedding-3-small")),
+        ("openrouter/openai/text-embedding-3-small", ("openrouter", "openai/text-embedding-3-small")),
+        ("text-embedding-3-large", ("openai", "text-embedding-3-large")),
+        ("gemini-embedding-001", ("gemini", "gemini-embedding-001")),
+        ("mistral-embed", ("mistral", "mistral-embed")),
+        ("shared", ("acme", "shared")),
+        ("", ("acme", "")),
+    ],
+)
+def test_a_name_where_vectors_are_wanted(tmp_path: Path, name: str, found: tuple[str, str]) -> None:
+    registry = _registry(tmp_path, 'default = "acme/shared"' + TWO)
+    assert resolve_embedding_model(registry, name) == found
+
+
+def test_where_no_list_knows_it_a_provider_is_asked_for(tmp_path: Path) -> None:
+    registry = _registry(tmp_path, TWO + ROUTE)
+    with pytest.raises(UnknownModelError, match="provider/model"):
+        resolve_embedding_model(registry, "some-embedding-model")
+    with pytest.raises(UnsupportedFeatureError, match="route"):
+        resolve_embedding_model(registry, "fast")

@@ -16,6 +16,7 @@ from parley.contract.errors import (
     ServerError,
 )
 from parley.contract.http import ResponseHead
+from parley.wire.error_codes import TABLE, plain
 from parley.wire.errors import MAX_MESSAGE_CHARACTERS, classify, is_html, plain_words, provider_error
 
 
@@ -57,6 +58,30 @@ from parley.wire.errors import MAX_MESSAGE_CHARACTERS, classify, is_html, plain_
         (200, ("invalid_request_error",), "bad", RequestRejectedError),
         (200, ("rate_limit_exceeded",), "", RateLimitError),
         (200, (), "something broke", ServerError),
+        (200, ("server_error",), "The server is currently overloaded. Please try again later.", OverloadedError),
+        (200, ("server_error",), "We are experiencing high demand", OverloadedError),
+        (200, ("api_error",), "Internal server error", ServerError),
+        (500, ("server_error",), "That model is currently overloaded with other requests.", OverloadedError),
+        (500, ("server_error",), "The server had an error", ServerError),
+        (400, ("server_error",), "messages: at least one is required", RequestRejectedError),
+        (498, (), "Flex tier capacity exceeded", OverloadedError),
+        (429, ("engine_overloaded_error",), "The engine is currently overloaded", RateLimitError),
+        (503, ("ServiceUnavailableException",), "", OverloadedError),
+        (200, (), "Rate limit exceeded, please slow down", RateLimitError),
+        (200, (), "Too many requests", RateLimitError),
+        (403, ("AccessDenied.Unpurchased",), "Access to model denied.", PermissionDeniedError),
+        (403, (), "Content violates usage guidelines.", ContentFilterError),
+        (403, (), "The security token included in the request is expired", AuthenticationError),
+        (400, ("Arrearage",), "Access denied, please make sure your account is in good standing.", QuotaExceededError),
+        (429, ("exceeded_current_quota_error",), "Your account is suspended", QuotaExceededError),
+        (400, ("RateLimitReached",), "", RateLimitError),
+        (400, ("rate-limit-reached",), "", RateLimitError),
+        (404, (), "model 'command-r' was removed on September 15, 2025.", ModelNotFoundError),
+        (400, (), "Model nonexistent is not supported. Supported models are ['a']", ModelNotFoundError),
+        (400, (), "Tools are not supported by this model; the model fits no picture", RequestRejectedError),
+        (408, ("ModelTimeoutException",), "Model timed out", ServerError),
+        (424, ("ModelErrorException",), "", ServerError),
+        (504, ("timeout_error",), "", ServerError),
     ],
 )
 def test_status_codes_and_words_mean_one_class(status: int, codes: tuple[str, ...], message: str, expected: type[ProviderError]) -> None:
@@ -91,3 +116,15 @@ def test_a_body_that_is_no_json_is_put_in_plain_words(status: int, body: bytes, 
 def test_html_is_told_from_text() -> None:
     assert is_html(b"\xef\xbb\xbf\n<HTML>")
     assert not is_html(b"<thinking>")
+
+
+def test_a_vendors_own_code_says_more_than_its_status() -> None:
+    own = {"1113": QuotaExceededError, "insufficient_quota": RateLimitError}
+    assert classify(429, "Insufficient balance or no resource package", codes=("1113",), own_codes=own) is QuotaExceededError
+    assert classify(429, "Allocated quota exceeded", codes=("insufficient_quota",), own_codes=own) is RateLimitError
+    assert classify(429, "", codes=("1113",)) is RateLimitError
+
+
+def test_no_word_means_two_things() -> None:
+    words = [plain(code) for row in TABLE for code in row.codes.split()]
+    assert sorted(words) == sorted(set(words))

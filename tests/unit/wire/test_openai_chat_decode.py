@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.contract.errors import (
+    AuthenticationError,
     ContentFilterError,
     ParleyError,
     ProtocolError,
@@ -92,7 +93,7 @@ def of_kind(events: list[Event], kind: type[Any]) -> list[Any]:
         ({"code": "429", "msg": "stopped early", "data": None}, RateLimitError),
         ({"id": "r1", "error_code": 18, "error_msg": "stopped early"}, ServerError),
         ({"id": "r1", "type": "error", "message": "stopped early"}, ServerError),
-        ({"id": "r1", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "stopped early"}}, ServerError),
+        ({"id": "r1", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "stopped early"}}, AuthenticationError),
         (
             {"id": "r1", "choices": [], "usage": {"total_tokens": 0}, "base_resp": {"status_code": 1, "status_msg": "stopped early"}},
             ServerError,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from parley.dispatch.client import Client
 from parley.server.compat.anthropic import Messages
 from parley.server.compat.elsewhere import elsewhere
+from parley.server.compat.embeddings import EmbeddingsEndpoint
 from parley.server.compat.models import Models
 from parley.server.compat.openai import ChatCompletions
 from parley.server.compat.responses import Responses
@@ -22,6 +23,7 @@ def compat_routes(*, client: Callable[[], Client], metrics: Metrics) -> list[Rou
         *ChatCompletions(client=client, metrics=metrics, memory=memory).routes(),
         *Responses(client=client, metrics=metrics, memory=memory).routes(),
         *Messages(client=client, metrics=metrics, memory=memory).routes(),
+        *EmbeddingsEndpoint(client=client, metrics=metrics).routes(),
         *Models(client=client).routes(),
     ]
     return served + elsewhere(served)

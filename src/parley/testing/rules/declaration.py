@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parley.contract.capabilities import Capabilities, Limits, Model
-from parley.contract.codec import Codec, CountsTokens, ListsModels
+from parley.contract.codec import Codec, CountsTokens, Embeds, ListsModels
 from parley.contract.config import config_fields
 from parley.contract.errors import ConfigurationError
 from parley.contract.events import ResponseStarted
@@ -59,10 +59,14 @@ def _methods_behind(author: HttpProvider, codec: Codec) -> dict[str, bool]:
     return {
         "streaming": codec.capabilities.streaming is not False,
         "list_models": isinstance(codec, ListsModels) or type(author).list_models is not HttpProvider.list_models,
-        "embeddings": type(author).embed is not Provider.embed,
-        "count_tokens": isinstance(codec, CountsTokens) or type(author).count_tokens is not HttpProvider.count_tokens,
+        "embeddings": isinstance(codec, Embeds) or _overrides(author, "embeddings", "embed"),
+        "count_tokens": isinstance(codec, CountsTokens) or _overrides(author, "count_tokens"),
         "usage": codec.capabilities.usage is not False,
     }
+
+
+def _overrides(author: HttpProvider, *names: str) -> bool:
+    return any(getattr(type(author), name) is not getattr(HttpProvider, name) for name in names)
 
 
 def _declared(declared: Capabilities) -> str:
