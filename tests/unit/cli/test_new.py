@@ -25,11 +25,6 @@ from parley.testing.samples import sample_of
 
 ENDPOINT = "https://api.acme.example/v1"
 HTML = b"<!doctype html><html><head><title>It works!</title></head><body></body></html>"
-CONFTEST = """import parley.testing
-
-if not hasattr(parley.testing, "ProviderContract"):
-    parley.testing.ProviderContract = object
-"""
 
 
 def new(name: str, *flags: str, endpoint: str | None = ENDPOINT) -> Result:
@@ -100,7 +95,6 @@ async def test_a_dialect_of_each_wire_answers(tmp_path: Path, wire: str) -> None
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every kind as a file and as a package, plain and with all that can be said."""
     directory = tmp_path_factory.mktemp("everything")
-    (directory / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         for kind in KINDS:
@@ -120,7 +114,9 @@ def ran(*command: str | Path, directory: Path, **variables: str) -> str:
 
 def test_the_tests_that_come_with_them_pass(everything: Path) -> None:
     sources = os.pathsep.join(str(path) for path in everything.glob("parley-*/src"))
-    out = ran("pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", ".", directory=everything, PYTHONPATH=sources)
+    # The fault wall takes seconds for each of the nine, and is faced elsewhere.
+    command = ["pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-k", "not fault", "."]
+    out = ran(*command, directory=everything, PYTHONPATH=sources)
     assert "passed" in out
     assert "failed" not in out
 

@@ -144,7 +144,7 @@ async def proof(subject: Subject) -> Findings:
         yield passed("nothing is claimed that would have to be proven")
     elif subject.definition.origin == BUILT_IN:
         yield _proven_at_home(subject, declared)
-    elif subject.codec is not None and not subject.has_wire_of_its_own:
+    elif _speaks_a_proven_wire(subject):
         yield await _proven_by_its_wire(subject, declared)
     else:
         recorded = sorted({recording.kind for recording in subject.recordings})
@@ -156,7 +156,14 @@ async def proof(subject: Subject) -> Findings:
             yield passed(f"shown by its recordings: {', '.join(declared)}")
 
 
-# Which kinds of recordings show what. What is not here is an option, which the rule on options shows.
+def _speaks_a_proven_wire(subject: Subject) -> bool:
+    """A dialect of a wire that ships, or a class that was seen to speak one: then what it sends is all that is left to show."""
+    if subject.codec is not None:
+        return not subject.has_wire_of_its_own
+    return subject.observation == "http" and subject.speaks_a_shipped_wire
+
+
+# Which kinds of recordings show what; that it streams, the other rules see. What is not here is an option, which the rule on options shows.
 _KINDS = {
     "tools": ("tools", "tools-stream"),
     "reasoning": ("reasoning", "reasoning-stream"),
@@ -165,7 +172,6 @@ _KINDS = {
     "structured_output": ("structured", "structured-stream"),
     "list_models": ("models",),
     "embeddings": ("embeddings",),
-    "streaming": ("stream", "tools-stream", "reasoning-stream"),
 }
 
 
