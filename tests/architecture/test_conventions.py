@@ -11,8 +11,8 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "parley"
 FILES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
-VENDOR_NAMES = "openai anthropic claude gemini groq deepseek openrouter mistral ollama xai perplexity cohere bedrock"  # and those whose names are no other words:
-VENDOR_NAMES += " azure alibaba cerebras databricks fireworks huggingface lmstudio moonshot snowflake vllm"
+VENDOR_NAMES = "openai anthropic claude gemini groq deepseek openrouter mistral ollama xai perplexity cohere bedrock"
+VENDOR_NAMES += " azure alibaba cerebras databricks fireworks huggingface lmstudio moonshot snowflake"
 VENDORS = re.compile(rf"\b({VENDOR_NAMES.replace(' ', '|')})", re.IGNORECASE)
 
 # Where a vendor may be named outside `providers/` and `wire/`, and why.
