@@ -19,7 +19,9 @@ class DialogflowConfig(Config):
     ] = ""
     project: Annotated[str, Setting("the project of the agent", aliases=("GOOGLE_CLOUD_PROJECT",), example="my-project")]  # pyright: ignore[reportGeneralTypeIssues] - all fields are given by name
     location: Annotated[str, Setting("where the agent lives", example="europe-west2")] = "global"
-    agent: Annotated[str, Setting("the id of a CX agent; empty: the project's ES agent", example="0f7ad0e9-5c1e-4b2a-9b7e-2d6f1c3a8e55")] = ""
+    agent: Annotated[
+        str, Setting("the id of a CX agent; empty: the project's ES agent", example="0f7ad0e9-5c1e-4b2a-9b7e-2d6f1c3a8e55")
+    ] = ""
     environment: Annotated[str, Setting("which published version answers; empty: the draft", example="production")] = ""
     language: Annotated[str, Setting("in which language people write to it", example="de")] = "en"
     access_token: Annotated[str, Setting("a token that is used as it is", secret=True)] = ""

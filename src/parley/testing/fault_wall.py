@@ -26,7 +26,7 @@ from parley.testing.fault_trials import WORDS, Expected, Fault, NotExpressible, 
 from parley.testing.listening import Address
 from parley.testing.process_watch import ProcessWatch, settle_memory
 from parley.testing.replay import Answer, ReplayServer
-from parley.testing.samples import Sample, sample_of
+from parley.testing.samples import WRITERS, Sample, sample_of
 from parley.testing.scaled_clock import ScaledClock
 
 MakeProvider: TypeAlias = Callable[[str], Any]
@@ -59,8 +59,8 @@ class Encounter(Struct, frozen=True, kw_only=True):
 
 
 def wall_sample(wire: str) -> Sample | None:
-    """The wire's answer of sixty tokens; None for a wire that Parley does not ship."""
-    return sample_of(wire, pieces=WORDS)
+    """The wire's answer of sixty tokens; None for a wire that Parley does not ship, and for one that has no streams to break."""
+    return sample_of(wire, pieces=WORDS) if wire in WRITERS else None
 
 
 async def fault_findings(make_provider: MakeProvider, sample: Sample, *, faults: Sequence[Fault], strict: bool = True) -> list[Encounter]:

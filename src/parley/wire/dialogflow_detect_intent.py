@@ -30,6 +30,8 @@ from parley.wire.reply_decoder import ReplyDecoder
 WIRE_NAME = "dialogflow_detect_intent"
 MAX_SESSION_CHARACTERS = 36
 DEFAULT_LANGUAGE = "en"
+AGENT = "agent"
+"""What stands where a model is named: the agent, which has whatever models it was built with."""
 
 _SESSION = re.compile(r"[A-Za-z0-9_.~-]{1,36}")
 # What beside text a message may be without a reader missing anything: signals, and the same words as sound.
@@ -81,6 +83,8 @@ class DialogflowDetectIntent:
         if join_system(request):
             words = f"{target.provider} has its instructions in its agent; the system prompt was left out"
             warnings.add("system_prompt_dropped", words)
+        if request.options.model not in {None, "", AGENT}:
+            warnings.add("model_ignored", f"{target.provider} takes no model: its agent has its own; the model {target.model} was left out")
         address = urlsplit(target.endpoint)
         base = address._replace(query="", fragment="").geturl().rstrip("/")
         return HttpRequest(

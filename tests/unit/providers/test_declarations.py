@@ -34,6 +34,8 @@ EXPECTED_URLS = {
     "cohere": "https://api.cohere.com/v2/chat",
     "databricks": "https://adb-123.4.azuredatabricks.net/serving-endpoints/chat/completions",
     "deepseek": "https://api.deepseek.com/chat/completions",
+    "dialogflow": "https://dialogflow.googleapis.com/v2/projects/my-project/locations/global/agent/sessions/"
+    "4dfbb45f518bcfe78a939c8df401ae7895c2:detectIntent",
     "fireworks": "https://api.fireworks.ai/inference/v1/chat/completions",
     "gemini": "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.5-flash:generateContent",
     "groq": "https://api.groq.com/openai/v1/chat/completions",
@@ -56,7 +58,7 @@ EXPECTED_URLS = {
     "zai": "https://api.z.ai/api/paas/v4/chat/completions",
 }
 LOCAL = {"ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
-BY_OTHER_CREDENTIALS = {"bedrock", "vertex"}
+BY_OTHER_CREDENTIALS = {"bedrock", "dialogflow", "vertex"}
 
 
 def _dialect(name: str) -> Dialect:

@@ -103,6 +103,11 @@ def test_a_system_prompt_is_left_out_and_said_to_be() -> None:
     assert [warning.code for warning in sent.warnings] == ["system_prompt_dropped"]
 
 
+def test_a_model_that_is_named_is_said_to_mean_nothing() -> None:
+    warnings = [encode(said("Hi", options=parley.Options(model=model))).warnings for model in (None, "agent", "gemini-3.5-flash")]
+    assert [[warning.code for warning in each] for each in warnings] == [[], [], ["model_ignored"]]
+
+
 def session(request: parley.ChatRequest) -> str:
     return encode(request).url.rpartition("/sessions/")[2].removesuffix(":detectIntent")
 
