@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -56,6 +57,10 @@ _PASSED_ON = (
     "OMP_",
 )
 _PASSED_ON_TOO = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT")
+
+_ERROR_LINE = re.compile(r" E |error", re.IGNORECASE)
+# llama.cpp's time, level and place: "0.00.047.841 E srv    load_model: …".
+_LOG_PREFIX = re.compile(r"^[0-9.]+ [A-Z] \S+\s+")
 
 _log = get_logger(__name__)
 
@@ -251,10 +256,10 @@ class _Child:
         self._end()
 
     def last_words(self) -> str:
-        """The last line that names an error, else the last line."""
+        """The first line that names an error: what follows from it comes after; without one, the last line."""
         lines = list(self._said)
-        found = next((line for line in reversed(lines) if " E " in line or "error" in line.lower()), lines[-1] if lines else "nothing")
-        return scrub(found[:300])
+        found = next((line for line in lines if _ERROR_LINE.search(line)), lines[-1] if lines else "it said nothing")
+        return scrub(_LOG_PREFIX.sub("", found)[:300])
 
     def _listen(self) -> None:
         if self._process.stderr is not None:

@@ -42,6 +42,7 @@ EXPECTED_URLS = {
     "huggingface": "https://router.huggingface.co/v1/chat/completions",
     "llama-cpp": "http://127.0.0.1:8080/v1/chat/completions",
     "lmstudio": "http://127.0.0.1:1234/v1/responses",
+    "local": "http://127.0.0.1/v1/chat/completions",
     "mistral": "https://api.mistral.ai/v1/chat/completions",
     "moonshotai": "https://api.moonshot.ai/v1/chat/completions",
     "ollama": "http://127.0.0.1:11434/api/chat",
@@ -57,7 +58,7 @@ EXPECTED_URLS = {
     "xai": "https://api.x.ai/v1/responses",
     "zai": "https://api.z.ai/api/paas/v4/chat/completions",
 }
-LOCAL = {"ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
+LOCAL = {"local", "ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
 BY_OTHER_CREDENTIALS = {"bedrock", "dialogflow", "vertex"}
 
 
