@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,8 @@ LONG = {"max_tokens": 4000, "temperature": 0, "extra": {"ignore_eos": True}}
 def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("data")
     (data / "models").mkdir()
-    code = f"import sys, pathlib; sys.path.insert(0, {str(PROGRAM.parent)!r}); import tiny_model; tiny_model.write_model(pathlib.Path(sys.argv[1]))"
+    write = f"import sys, pathlib; sys.path.insert(0, {str(PROGRAM.parent)!r}); import tiny_model"
+    code = f"{write}; tiny_model.write_model(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(data / "models/tiny.gguf")], check=True)
     os.link(data / "models/tiny.gguf", data / "models/other.gguf")
     return data
@@ -41,6 +43,14 @@ def children() -> set[int]:
     """The child processes of this one that serve a model."""
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True)
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if "local/child.py" in line}
+
+
+def listening_address(process_id: int) -> str:
+    """Where it listens, where the system's `ss` can tell; else nothing."""
+    if shutil.which("ss") is None:
+        return ""
+    listed = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True)
+    return next((line.split()[3] for line in listed.stdout.splitlines() if f"pid={process_id}," in line), "")
 
 
 async def test_a_stream_stops_at_the_length_asked_for_and_reports_usage(data_directory: Path) -> None:
@@ -107,8 +117,7 @@ async def test_only_who_has_the_key_is_answered(data_directory: Path) -> None:
     async with local(data_directory) as provider:
         assert (await provider.test_connection()).success
         (child,) = children()
-        listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=False).stdout
-        address = next((line.split()[3] for line in listening.splitlines() if f"pid={child}," in line), "")
+        address = await asyncio.to_thread(listening_address, child)
         if not address:
             pytest.skip("ss cannot say where the child listens")
         assert address.startswith("127.0.0.1:")
