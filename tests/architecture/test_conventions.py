@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "parley"
 FILES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
 VENDOR_NAMES = "openai anthropic claude gemini groq deepseek openrouter mistral ollama xai perplexity cohere bedrock"
-VENDOR_NAMES += " azure alibaba cerebras databricks fireworks huggingface lmstudio moonshot snowflake"
+VENDOR_NAMES += " azure alibaba cerebras databricks fireworks huggingface lmstudio moonshot snowflake dialogflow"
 VENDORS = re.compile(rf"\b({VENDOR_NAMES.replace(' ', '|')})", re.IGNORECASE)
 
 # Where a vendor may be named outside `providers/` and `wire/`, and why.
