@@ -195,6 +195,8 @@ class _Conversation:
                 texts.append(part.text)
             elif isinstance(part, ImagePart) and part.data is not None:
                 images.append(part.data)
+                if part.detail not in {None, "auto"}:
+                    self._warnings.add("image_detail_dropped", f"{self._provider} knows no detail of images; it was left out")
             else:
                 self._warnings.add("media_dropped", f"{self._provider} takes images by their data only; others were left out")
         return {"role": role, "content": "\n\n".join(texts), **({"images": images} if images else {})}
