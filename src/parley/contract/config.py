@@ -20,7 +20,7 @@ class Setting:
     `aliases` are further environment variables that fill it (`GOOGLE_API_KEY`); `secret` keeps it out of every output;
     `help` explains it to a person; `example` is a value that a message may show; `normalize` brings a person's spelling
     (`localhost:11434` in `OLLAMA_HOST`) into the field's own form before it is checked. `shared` says that its aliases are set for
-    other parts of Parley too: one that is set is taken, and is no sign that somebody set this provider up.
+    others too (the server, another vendor): one that is set is taken, and is no sign that somebody set this provider up.
     """
 
     __slots__ = ("aliases", "example", "help", "normalize", "secret", "shared")

@@ -17,7 +17,7 @@ class DialogflowConfig(Config):
         str,
         Setting("base URL with its version prefix; made of the location where it is empty", example="https://dialogflow.googleapis.com/v3"),
     ] = ""
-    project: Annotated[str, Setting("the project of the agent", aliases=("GOOGLE_CLOUD_PROJECT",), example="my-project")]  # pyright: ignore[reportGeneralTypeIssues] - all fields are given by name
+    project: Annotated[str, Setting("the project of the agent", aliases=("GOOGLE_CLOUD_PROJECT",), shared=True, example="my-project")]  # pyright: ignore[reportGeneralTypeIssues] - all fields are given by name
     location: Annotated[str, Setting("where the agent lives", example="europe-west2")] = "global"
     agent: Annotated[
         str, Setting("the id of a CX agent; empty: the project's ES agent", example="0f7ad0e9-5c1e-4b2a-9b7e-2d6f1c3a8e55")
@@ -26,7 +26,10 @@ class DialogflowConfig(Config):
     language: Annotated[str, Setting("in which language people write to it", example="de")] = "en"
     access_token: Annotated[str, Setting("a token that is used as it is", secret=True)] = ""
     credentials_file: Annotated[
-        str, Setting("JSON file of a service account", aliases=("GOOGLE_APPLICATION_CREDENTIALS",), example="/etc/parley/account.json")
+        str,
+        Setting(
+            "JSON file of a service account", aliases=("GOOGLE_APPLICATION_CREDENTIALS",), shared=True, example="/etc/parley/account.json"
+        ),
     ] = ""
 
 

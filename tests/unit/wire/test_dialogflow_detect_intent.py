@@ -11,6 +11,7 @@ import parley
 from parley.contract.events import Event, ResponseFinished, ResponseStarted, TextDelta, WarningRaised
 from parley.contract.http import HttpRequest, ResponseHead, Target
 from parley.provider import DialogflowDetectIntent
+from parley.registry.loading import Registry
 from parley.testing.replay import Answer, ReplayServer
 
 WIRE = DialogflowDetectIntent()
@@ -228,3 +229,12 @@ def test_each_edition_and_place_has_its_address(fields: dict[str, str], url: str
 def test_without_a_project_it_is_told_which_variable_to_set() -> None:
     with pytest.raises(parley.ParleyError, match="DIALOGFLOW_PROJECT"):
         parley.load_provider("dialogflow", access_token="t")
+
+
+def test_a_project_that_another_service_of_google_was_set_up_with_does_not_set_it_up() -> None:
+    vertex = Registry.from_environment(environ={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_APPLICATION_CREDENTIALS": "/a.json"})
+    assert vertex.default == "vertex"
+    assert not vertex.is_configured("dialogflow")
+    config: Any = vertex.get("dialogflow").config
+    assert (config.project, config.credentials_file) == ("p", "/a.json")
+    assert Registry.from_environment(environ={"DIALOGFLOW_PROJECT": "p"}).default == "dialogflow"
