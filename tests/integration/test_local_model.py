@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def local(data_directory: Path, **config: Any) -> Any:
     return parley.load_provider("local", **({"data_directory": str(data_directory), "model": "tiny", "threads": 1} | config))
 
 
-def children() -> set[int]:
-    """The child processes of this one that serve a model."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True)
+def children(parent: int = 0) -> set[int]:
+    """The child processes of this one, or of another, that serve a model."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent or os.getpid())], capture_output=True, text=True, check=True)
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if "local/child.py" in line}
 
 
@@ -134,3 +135,33 @@ async def test_a_file_that_llama_cpp_cannot_load_is_told_in_its_words(data_direc
         with pytest.raises(parley.ConfigurationError, match=r"llama\.cpp cannot load") as raised:
             await provider.generate_response(messages=MESSAGES)
     assert "output_norm" in raised.value.message
+
+
+PARENT = """
+import asyncio, sys, parley
+async def main():
+    async with parley.load_provider("local", data_directory=sys.argv[1], model="tiny", threads=1) as provider:
+        print((await provider.test_connection()).success, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+asyncio.run(main())
+"""
+
+
+async def test_the_child_ends_when_its_parent_is_killed(data_directory: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(data_directory)]
+    parent = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdin is not None
+    assert (await parent.stdout.readline()).strip() == b"True"
+    (child,) = children(parent.pid)
+    parent.kill()
+    parent.stdin.close()
+    await parent.wait()
+    await asyncio.to_thread(wait_for_its_end, child)
+
+
+def wait_for_its_end(process_id: int) -> None:
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process_id}/cmdline").exists() and Path(f"/proc/{process_id}/cmdline").read_bytes():
+        assert time.monotonic() < deadline, "the child goes on"
+        time.sleep(0.01)
