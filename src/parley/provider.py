@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS
     from parley.wire.bedrock_converse import BedrockConverse
     from parley.wire.cohere_v2 import CohereV2
+    from parley.wire.dialogflow_detect_intent import DialogflowDetectIntent
     from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
     from parley.wire.history import EncodingWarnings, ToolIds, Turn, data_url, join_system, own_data, result_text, short_id, turns
@@ -146,6 +147,7 @@ _NAMES = {
     "parley.wire.bedrock_converse": "BedrockConverse",
     "parley.wire.cohere_v2": "CohereV2",
     "parley.wire.model_rules": "ModelRule apply_model_rules",
+    "parley.wire.dialogflow_detect_intent": "DialogflowDetectIntent",
     "parley.wire.ollama_chat": "OllamaChat",
     "parley.wire.openai_responses": "OpenAIResponses",
     "parley.wire.ndjson": "JsonLinesParser",
@@ -191,6 +193,7 @@ __all__ = [
     "EmbeddingRequest",
     "Embeddings",
     "Embeds",
+    "DialogflowDetectIntent",
     "EncodingWarnings",
     "ErrorCode",
     "Event",

@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "parley"
 FILES = sorted(SOURCE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "core", "base", "manager", "misc"}
 VENDOR_NAMES = "openai anthropic claude gemini groq deepseek openrouter mistral ollama xai perplexity cohere bedrock"
+VENDOR_NAMES += " azure alibaba cerebras databricks fireworks huggingface lmstudio moonshot snowflake dialogflow"
 VENDORS = re.compile(rf"\b({VENDOR_NAMES.replace(' ', '|')})", re.IGNORECASE)
 
 # Where a vendor may be named outside `providers/` and `wire/`, and why.
@@ -19,6 +20,8 @@ VENDOR_ALLOWED: dict[str, str] = {
     "provider.py": "the door re-exports the wires by their names",
     "server/compat/table.py": "lists the wires that are spoken",
     "testing/samples.py": "writes what each wire that ships looks like",
+    "testing/more_samples.py": "writes what each wire that ships looks like",
+    "testing/more_fault_bodies.py": "writes what each wire that ships looks like where it fails",
     "testing/fault_bodies.py": "writes what each wire that ships looks like where it fails",
     "cli/key.py": "the variables that the official clients read bear the vendor's name",
     "server/compat/embeddings.py": "this wire is called after the vendor that invented it",

@@ -42,7 +42,7 @@ def application() -> typer.Typer:
     """The commands, without what they need to run: that is imported when one of them starts."""
     import typer
 
-    from parley.cli import checking, key, provider
+    from parley.cli import checking, key, local, provider
     from parley.cli.chat import chat
     from parley.cli.doctor import doctor
     from parley.cli.entry import entry
@@ -71,5 +71,10 @@ def application() -> typer.Typer:
     keys.callback()(lambda: None)
     keys.command("new")(key.new)
     built.add_typer(keys, name="key")
+    models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Models that Parley runs itself, on this machine.")
+    models.command("add")(local.add)
+    models.command("list")(local.list_models)
+    models.command("remove")(local.remove)
+    built.add_typer(models, name="local")
     built.command()(doctor)
     return built

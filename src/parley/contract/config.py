@@ -19,10 +19,11 @@ class Setting:
 
     `aliases` are further environment variables that fill it (`GOOGLE_API_KEY`); `secret` keeps it out of every output;
     `help` explains it to a person; `example` is a value that a message may show; `normalize` brings a person's spelling
-    (`localhost:11434` in `OLLAMA_HOST`) into the field's own form before it is checked.
+    (`localhost:11434` in `OLLAMA_HOST`) into the field's own form before it is checked. `shared` says that its aliases are set for
+    others too (the server, another vendor): one that is set is taken, and is no sign that somebody set this provider up.
     """
 
-    __slots__ = ("aliases", "example", "help", "normalize", "secret")
+    __slots__ = ("aliases", "example", "help", "normalize", "secret", "shared")
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class Setting:
         secret: bool = False,
         example: str = "",
         normalize: Callable[[str], str] | None = None,
+        shared: bool = False,
     ) -> None:
         self.help = explanation
         self.aliases = aliases
         self.secret = secret
         self.example = example
         self.normalize = normalize
+        self.shared = shared
 
 
 class ConfigField(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,8 @@ class VertexConfig(Config):
 class VertexWire(GeminiGenerate):
     """Each model's own wire: Claude speaks Anthropic's, all others Gemini's, under an address of Vertex AI's."""
 
-    capabilities = Capabilities(streaming=True, list_models=False, embeddings=False)
+    # Of Gemini, for models that no list knows; those of Claude's that are listed say themselves what they take.
+    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=False, embeddings=False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,7 +29,8 @@ class Configured(Struct, kw_only=True):
 
     `origins` says of every field that was set where from ("environment variable ACME_API_KEY", "parley.toml", "argument");
     `missing` names required fields that nothing sets; `keys` are all keys in order, the first being the one in use;
-    `literal_secrets` are the places in `parley.toml` where a secret stands in plain text.
+    `literal_secrets` are the places in `parley.toml` where a secret stands in plain text; `shared` are fields that a variable set
+    which other parts of Parley read too.
     """
 
     config: Config | None = None
@@ -39,11 +40,12 @@ class Configured(Struct, kw_only=True):
     missing_references: list[FieldProblem] = []
     keys: list[str] = []
     literal_secrets: list[str] = []
+    shared: set[str] = set()
 
     @property
     def touched(self) -> bool:
-        """Whether anybody set anything."""
-        return bool(self.origins or self.problems or self.missing_references)
+        """Whether anybody set anything for this provider."""
+        return bool(self.origins.keys() - self.shared or self.problems or self.missing_references)
 
     def __repr__(self) -> str:
         return f"Configured(origins={self.origins!r}, problems={self.problems!r})"
@@ -114,6 +116,8 @@ def _field_value(config_field: ConfigField, layers: _Layers) -> Any:
         return _checked(config_field, layers.arguments[name], path=name, problems=problems)
     if found := _from_environment(config_field, layers):
         origins[name] = found.origin
+        if config_field.setting.shared and found.variable in config_field.setting.aliases:
+            layers.found.shared.add(name)
         return _checked(config_field, found.value, path=found.variable, problems=problems, text=True)
     if layers.entry is None:
         return INVALID

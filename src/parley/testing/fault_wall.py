@@ -26,7 +26,7 @@ from parley.testing.fault_trials import WORDS, Expected, Fault, NotExpressible, 
 from parley.testing.listening import Address
 from parley.testing.process_watch import ProcessWatch, settle_memory
 from parley.testing.replay import Answer, ReplayServer
-from parley.testing.samples import Sample, sample_of
+from parley.testing.samples import WRITERS, Sample, sample_of
 from parley.testing.scaled_clock import ScaledClock
 
 MakeProvider: TypeAlias = Callable[[str], Any]
@@ -59,16 +59,22 @@ class Encounter(Struct, frozen=True, kw_only=True):
 
 
 def wall_sample(wire: str) -> Sample | None:
-    """The wire's answer of sixty tokens; None for a wire that Parley does not ship."""
-    return sample_of(wire, pieces=WORDS)
+    """The wire's answer of sixty tokens; None for a wire that Parley does not ship, and for one that has no streams to break."""
+    return sample_of(wire, pieces=WORDS) if wire in WRITERS else None
 
 
-async def fault_findings(make_provider: MakeProvider, sample: Sample, *, faults: Sequence[Fault], strict: bool = True) -> list[Encounter]:
+_WHOLE_ONLY = "it needs a provider that streams; this one asks for whole answers only"
+
+
+async def fault_findings(
+    make_provider: MakeProvider, sample: Sample, *, faults: Sequence[Fault], strict: bool = True, streams: bool = True
+) -> list[Encounter]:
     """Face the provider with each of these faults, by each kind of call that gives its healthy answer.
 
     `strict` holds it to the exact class of each error, as a dialect or codec must be; else another bounded, typed error is advice.
+    What does not stream (`streams`) asks for whole answers even where its caller wants a stream: there are no such calls to look at.
     """
-    unable = {way: await _unable(make_provider, sample, way) for way in _ways(faults)}
+    unable = {way: _WHOLE_ONLY if way == "streamed" and not streams else await _unable(make_provider, sample, way) for way in _ways(faults)}
     found: list[Encounter] = []
     for fault in faults:
         for way in fault.ways:

@@ -13,6 +13,7 @@ from parley.testing.sample_answers import (
     CALL_ARGUMENTS,
     CALL_NAME,
     COMPLETION_TOKENS,
+    JSON_DOCUMENT,
     MODEL,
     PIECES,
     PROMPT_TOKENS,
@@ -173,6 +174,25 @@ def amazon_frame(kind: str, value: dict[str, Any] | bytes, *, exception: bool = 
     return body + struct.pack(">I", zlib.crc32(body))
 
 
+def dialogflow_detect_intent(pieces: Sequence[str] = PIECES) -> Sample:
+    """Dialogflow's detectIntent: one document, streamed or not; it has no calls, no counts and names no model."""
+    text = "".join(pieces)
+    result = {"languageCode": "en", "responseMessages": [{"text": {"text": [text]}}], "match": {"matchType": "INTENT"}}
+    document = json.encode({"responseId": REPLY_ID, "queryResult": result, "responseType": "FINAL"})
+    return Sample(
+        wire="dialogflow_detect_intent",
+        text=text,
+        text_events=[document],
+        end_events=1,
+        text_complete=document,
+        prompt_tokens=None,
+        completion_tokens=None,
+        cut_events=0,
+        stream_headers=JSON_DOCUMENT,
+    )
+
+
+UNSTREAMED_WRITERS: dict[str, Callable[[Sequence[str]], Sample]] = {"dialogflow_detect_intent": dialogflow_detect_intent}
 MORE_WRITERS: dict[str, Callable[[Sequence[str]], Sample]] = {
     "openai_responses": openai_responses,
     "cohere_v2": cohere_v2,

@@ -284,10 +284,13 @@ def _signs(diff: PayloadDiff) -> set[str]:
 
 
 def check(proof: Proof) -> Iterator[str]:
-    """What is wrong with the proof as a whole: providers or capabilities missing, a wire of which nothing was ever recorded."""
+    """What is wrong with the proof as a whole: providers or capabilities missing, a wire of which nothing was ever recorded and much is
+    claimed. One that claims nothing beyond an answer is merely listed as claimed.
+    """
     yield from problems_of(proof, [definition.name for definition in _built_in()], CAPABILITIES)
     for name, proven in proof.providers.items():
-        if proven.wire and not any(evidence.recording for evidence in proven.capabilities.values()):
+        cells = proven.capabilities.values()
+        if proven.wire and any(cell.grade == "claimed" for cell in cells) and not any(cell.recording for cell in cells):
             yield f"of {name} and its wire {proven.wire} nothing was recorded; all of it is claimed"
 
 

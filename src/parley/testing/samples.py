@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import json
 
-from parley.testing.more_samples import MORE_WRITERS
+from parley.testing.more_samples import MORE_WRITERS, UNSTREAMED_WRITERS
 from parley.testing.sample_answers import (
     CALL_ARGUMENTS,
     CALL_NAME,
@@ -147,10 +147,10 @@ WRITERS: dict[str, Callable[[Sequence[str]], Sample]] = {
     "gemini_generate": gemini_generate,
     **MORE_WRITERS,
 }
-"""By wire, what writes its sample with a text of these pieces; a test compares this with the wires that ship."""
+"""By wire that streams, what writes its sample with a text of these pieces; a test compares this with the wires that ship."""
 
 
 def sample_of(wire: str, *, pieces: Sequence[str] = PIECES) -> Sample | None:
     """The wire's sample with a text of these pieces; None for a wire that Parley does not ship."""
-    writer = WRITERS.get(wire)
+    writer = WRITERS.get(wire) or UNSTREAMED_WRITERS.get(wire)
     return writer(pieces) if writer else None

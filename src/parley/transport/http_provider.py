@@ -397,7 +397,7 @@ class HttpProvider(Provider):
     async def _send(
         self, http_request: HttpRequest, request: ChatRequest | EmbeddingRequest | None, *, accept_encoding: str = "gzip, deflate"
     ) -> HttpResponse:
-        authorised = await self._auth.apply(http_request)
+        authorised = await self._authorised(http_request, request)
         headers = _merged({"user-agent": "parley", "accept-encoding": accept_encoding}, authorised.headers, self._configured.headers)
         ready = HttpRequest(method=authorised.method, url=authorised.url, headers=headers, body=authorised.body)
         client = self._client
@@ -406,6 +406,10 @@ class HttpProvider(Provider):
 
             client = self._client = HttpClient.shared(self)
         return await client.send(ready, self._settings, connect_seconds=self._connect_seconds(request))
+
+    async def _authorised(self, http_request: HttpRequest, request: ChatRequest | EmbeddingRequest | None) -> HttpRequest:
+        """The request with its credentials. Override it where a server must be made to answer first."""
+        return await self._auth.apply(http_request)
 
     def _connect_seconds(self, request: ChatRequest | EmbeddingRequest | None) -> float:
         asked = request.options.timeout if request is not None else None

@@ -34,12 +34,15 @@ EXPECTED_URLS = {
     "cohere": "https://api.cohere.com/v2/chat",
     "databricks": "https://adb-123.4.azuredatabricks.net/serving-endpoints/chat/completions",
     "deepseek": "https://api.deepseek.com/chat/completions",
+    "dialogflow": "https://dialogflow.googleapis.com/v2/projects/my-project/locations/global/agent/sessions/"
+    "4dfbb45f518bcfe78a939c8df401ae7895c2:detectIntent",
     "fireworks": "https://api.fireworks.ai/inference/v1/chat/completions",
     "gemini": "https://generativelanguage.googleapis.com/v1beta/models/gemini-3.5-flash:generateContent",
     "groq": "https://api.groq.com/openai/v1/chat/completions",
     "huggingface": "https://router.huggingface.co/v1/chat/completions",
     "llama-cpp": "http://127.0.0.1:8080/v1/chat/completions",
     "lmstudio": "http://127.0.0.1:1234/v1/responses",
+    "local": "http://127.0.0.1/v1/chat/completions",
     "mistral": "https://api.mistral.ai/v1/chat/completions",
     "moonshotai": "https://api.moonshot.ai/v1/chat/completions",
     "ollama": "http://127.0.0.1:11434/api/chat",
@@ -55,8 +58,8 @@ EXPECTED_URLS = {
     "xai": "https://api.x.ai/v1/responses",
     "zai": "https://api.z.ai/api/paas/v4/chat/completions",
 }
-LOCAL = {"ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
-BY_OTHER_CREDENTIALS = {"bedrock", "vertex"}
+LOCAL = {"local", "ollama", "llama-cpp", "vllm", "lmstudio", "openai-compatible"}
+BY_OTHER_CREDENTIALS = {"bedrock", "dialogflow", "vertex"}
 
 
 def _dialect(name: str) -> Dialect:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec, CountsTokens, Embeds, ListsModels
 from parley.contract.config import config_fields
@@ -120,6 +122,7 @@ async def _reads_limits(subject: Subject) -> bool:
     if subject.cannot("watch") or subject.cannot("stream"):
         return False
     request = ChatRequest(messages=[Message(role="user", content="Hello")])
-    async with subject.serve(*subject.streamed(headers={**subject.known.stream_headers, **_LIMITED})) as served:
+    limited = [structs.replace(answer, headers=answer.headers | _LIMITED) for answer in subject.streamed()]
+    async with subject.serve(*limited) as served:
         events = [event async for event in served.provider.stream(request)]
     return any(isinstance(event, ResponseStarted) and event.rate_limits is not None for event in events)

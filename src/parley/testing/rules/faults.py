@@ -30,6 +30,7 @@ async def _faced(subject: Subject, faults: Sequence[Fault]) -> Findings:
         return
     sample = wall_sample(subject.known.wire) or subject.known
     with kept_offline():
-        met = await fault_findings(subject.unguarded, sample, faults=faults, strict=subject.codec is not None)
+        streams = subject.capabilities.streaming is not False
+        met = await fault_findings(subject.unguarded, sample, faults=faults, strict=subject.codec is not None, streams=streams)
     for encounter in met:
         yield Finding(verdict=encounter.verdict, evidence=encounter.words, remedy=encounter.remedy)
