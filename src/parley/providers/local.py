@@ -24,6 +24,7 @@ from parley.provider import (
     ConfigurationError,
     ConnectionStatus,
     Dialect,
+    EmbeddingRequest,
     FieldProblem,
     HttpProvider,
     HttpRequest,
@@ -100,13 +101,13 @@ class LocalProvider(HttpProvider):
         if self._settings_of_model.endpoint:
             super().restrict(permits)
 
-    def _target(self, request: ChatRequest) -> Target:
-        if not self._settings_of_model.endpoint and not request.options.model:
-            options = structs.replace(request.options, model=self._chosen())
-            request = structs.replace(request, options=options)
-        return super()._target(request)
+    def _target(self, request: ChatRequest | EmbeddingRequest) -> Target:
+        if self._settings_of_model.endpoint or request.options.model or isinstance(request, EmbeddingRequest):
+            return super()._target(request)
+        options = structs.replace(request.options, model=self._chosen())
+        return super()._target(structs.replace(request, options=options))
 
-    async def _authorised(self, http_request: HttpRequest, request: ChatRequest | None) -> HttpRequest:
+    async def _authorised(self, http_request: HttpRequest, request: ChatRequest | EmbeddingRequest | None) -> HttpRequest:
         """The request as it goes to the child of its model: where that listens, and with its key."""
         if self._settings_of_model.endpoint:
             return await super()._authorised(http_request, request)
