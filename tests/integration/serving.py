@@ -46,6 +46,8 @@ def served(directory: Path, *providers: str, **variables: str) -> Iterator[Serve
     for provider, port in ports.items():
         prefix = provider.upper().replace("-", "_")
         environment |= {f"{prefix}_ENDPOINT": f"http://127.0.0.1:{port}/v1", f"{prefix}_API_KEY": f"vendor-key-{provider}"}
+    if "openai" in ports:
+        environment["OPENAI_API"] = "chat"  # what these vendors are asked to answer with is of that wire
     environment |= variables
     with (directory / "server.log").open("w") as log:
         process = subprocess.Popen(

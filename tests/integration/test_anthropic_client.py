@@ -161,8 +161,9 @@ async def test_tokens_are_counted_by_the_vendor_where_it_does(server: Served, cl
 
 
 async def test_tokens_are_estimated_elsewhere_and_said_to_be(client: Any) -> None:
-    raw = await client.messages.with_raw_response.count_tokens(model="gemini/gemini-x", messages=[{"role": "user", "content": "x" * 400}])
-    assert (await raw.parse()).input_tokens == 100
+    messages = [{"role": "user", "content": "x" * 400}]
+    raw = await client.messages.with_raw_response.count_tokens(model="openai-compatible/m1", messages=messages)
+    assert 40 <= (await raw.parse()).input_tokens <= 400
     assert raw.headers["x-parley-warnings"].startswith("estimated")
 
 

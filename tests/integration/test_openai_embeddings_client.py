@@ -53,7 +53,7 @@ def as_float32(vector: list[float]) -> list[float]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("server"), *PROVIDERS.values(), "anthropic") as running:
+    with served(tmp_path_factory.mktemp("server"), *PROVIDERS.values(), "anthropic", BEDROCK_REGION="us-east-1") as running:
         yield running
 
 

@@ -75,6 +75,7 @@ class OpenAIResponsesDecoder(ReplyDecoder):
         self._cited: set[tuple[int, int, int]] = set()
         self._text_length = 0
         self._repeated = 0
+        self._other: OpenAIChatDecoder | None = None
         self._final: dict[str, Any] | None = None
         self._readers = {
             "response.output_text.delta": self._read_text,
@@ -91,6 +92,9 @@ class OpenAIResponsesDecoder(ReplyDecoder):
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         if self._ended:
             return
+        if self._other is not None or (value.get("choices") and "type" not in value):
+            self._read_as_chat(value, events)
+            return
         kind = value.get("type")
         kind = kind if isinstance(kind, str) else name
         reader = self._readers.get(kind)
@@ -106,10 +110,18 @@ class OpenAIResponsesDecoder(ReplyDecoder):
         elif self._document is not None:
             self._read_document_of(value, events)
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole. This wire's own last event ends the reply by itself."""
+        return self._other is not None and self._other.whole
+
     def _inside_call(self) -> bool:
         return any(item.kind not in {"message", "reasoning"} and not item.done for item in self._items.values())
 
     def _finish(self, events: list[Event]) -> None:
+        if self._other is not None:
+            events += self._other.close()
+            return
         if self._final is None:
             if self._document is not None:
                 raise ProtocolError("the provider answered with JSON that is no response; check that its endpoint is right")
@@ -124,14 +136,16 @@ class OpenAIResponsesDecoder(ReplyDecoder):
         raw = reason or status or None
         events.append(ResponseFinished(response=ChatResponse(finish_reason=finish_reason, raw_finish_reason=raw)))
 
+    def _read_as_chat(self, value: dict[str, Any], events: list[Event]) -> None:
+        """Azure answers for models of other makers in the shape of chat completions, and so does a server that knows no other."""
+        if self._other is None:
+            self._other = OpenAIChatDecoder(self._request, self._head, wire="openai_chat")
+        document = msgspec.json.encode(value)
+        events += self._other.feed(document if self._document is not None else b"data: %b\n\n" % document)
+
     def _read_document_of(self, value: dict[str, Any], events: list[Event]) -> None:
         if isinstance(value.get("output"), list) or value.get("object") == "response":
             self._read_response(value, "", events)
-        elif value.get("choices"):
-            # Azure answers for models of other makers in the shape of chat completions.
-            other = OpenAIChatDecoder(self._request, self._head, wire="openai_chat")
-            events += [*other.feed(msgspec.json.encode(value)), *other.close()]
-            self._ended = True
         else:
             raise ProtocolError(plain_words(self._head, msgspec.json.encode(value)))
 

@@ -15,7 +15,7 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse
 from parley.contract.usage import UsageReport
 from parley.guard.fold import Fold
-from parley.guard.tokens import EstimatingTokenCounter, settle_usage
+from parley.guard.tokens import FamilyTokenCounter, settle_usage
 
 REQUEST = ChatRequest(messages=[Message(role="user", content="Hi")])
 
@@ -66,7 +66,14 @@ def read_reply(codec: Codec, body: bytes, head: ResponseHead, request: ChatReque
     fold.add(events)
     assert fold.finished is not None
     parts = fold.parts()
-    usage = settle_usage(fold.report, request, output=lambda: fold.output(aborted=False), counter=EstimatingTokenCounter(), aborted=False)
+    usage = settle_usage(
+        fold.report,
+        request,
+        output=lambda: fold.output(aborted=False),
+        counter=FamilyTokenCounter(),
+        model=fold.started.model or "",
+        aborted=False,
+    )
     reply = structs.replace(
         fold.finished,
         parts=parts,
