@@ -45,12 +45,14 @@ _FINISH_REASONS: dict[str, FinishReason] = {
 }
 
 _UNKNOWN_MODEL = "model identifier is invalid"
+# Names that say no more than that something failed: the words say what.
+_GENERAL = frozenset({"internalserverexception", "modelerrorexception", "modelstreamerrorexception", "modeltimeoutexception"})
 
 
 def converse_error(head: ResponseHead, *, message: str, code: str) -> ParleyError:
     """The error that the service's own name for it (`ThrottlingException:http://…`) and its words mean."""
     name = code.partition(":")[0].rsplit("#", 1)[-1]
-    known = "model_not_found" if _UNKNOWN_MODEL in message else name
+    known = "model_not_found" if _UNKNOWN_MODEL in message else "server_error" if name.lower() in _GENERAL else name
     error_class = classify(head.status, message, codes=(known,))
     return provider_error(head, message=message, provider_code=name or None, error_class=error_class)
 
