@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         ToolResult,
     )
     from parley.contract.options import NamedToolChoice, Options, ReasoningEffort, SchemaFormat, Timeouts, Tool
+    from parley.contract.pricing import Price
     from parley.contract.provider import Provider
     from parley.contract.request import ChatRequest
     from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
     "parley.contract.config": "Config Setting",
+    "parley.contract.pricing": "Price",
     "parley.contract.embeddings": "EmbeddingOptions EmbeddingPurpose EmbeddingRequest Embeddings",
     "parley.contract.errors": (
         "AuthenticationError BudgetExceededError CallerError ConfigurationError ConnectError ConnectionLostError "
@@ -157,6 +159,7 @@ __all__ = [
     "PartAdded",
     "PermissionDeniedError",
     "PolicyError",
+    "Price",
     "ProtocolError",
     "Provider",
     "ProviderData",

@@ -223,7 +223,15 @@ class _Child:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it runs. While another thread waits for its end, the standard library knows of that a moment late."""
+        if self._process.poll() is not None:
+            return False
+        if os.name == "posix":
+            try:
+                os.kill(self._process.pid, 0)
+            except ProcessLookupError:
+                return False
+        return True
 
     def wait_until_it_listens(self, seconds: float) -> Running:
         """Raises ConfigurationError where the engine says that it cannot, ConnectError where the process ends or is too slow."""

@@ -32,15 +32,14 @@ from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
 from parley.registry.price_list import Seller
 from parley.registry.proof import Proven, proven_by, shipped_proof
+from parley.registry.switches import switch_problems, why_the_demo_is_off
 from parley.telemetry import register_secrets, scrub
 from parley.transport.http_provider import HttpProvider
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 DEFAULT_VARIABLE = "PARLEY_DEFAULT"
 FILE_NAME = "parley.toml"
-SURROUNDINGS = ("local", "development", "production")
 _Source = TypeVar("_Source")
-_ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 def load_provider(name: str, **config: Any) -> GuardedProvider:
@@ -85,7 +84,7 @@ class Registry:
             Environment(os.environ if environ is None else environ),
             unreadable,
         )
-        problems = _switch_problems(environment)
+        problems = switch_problems(environment)
         file = _or_without(lambda: _read_file(path, environment, place, problems), ConfigurationFile(), unreadable)
         problems += unreadable or []
         index = build_index(environment, file, provider_directories(environment, place, problems))
@@ -412,13 +411,7 @@ class Registry:
             return f"{name} is switched off in {PANEL}"
         if name != DEMO:
             return None
-        switch = (self.environment.get("DEMO") or "").strip().lower()
-        if switch in _OFF:
-            return "the demo is off (DEMO=off)"
-        production = (self.environment.get("PARLEY_ENV") or "").strip().lower() == "production"
-        if production and switch not in _ON:
-            return "the demo is off in production; set DEMO=on to allow it"
-        return None
+        return why_the_demo_is_off(self.environment)
 
 
 def _made(instance: Instance, definition: Definition, config: Config) -> GuardedProvider:
@@ -447,17 +440,6 @@ def _or_without(read: Callable[[], _Source], nothing: _Source, unreadable: list[
             raise
         unreadable += error.fields
         return nothing
-
-
-def _switch_problems(environment: Environment) -> list[FieldProblem]:
-    """Words that stand in a switch and mean nothing."""
-    problems: list[FieldProblem] = []
-    for variable, known in (("PARLEY_ENV", SURROUNDINGS), ("DEMO", (*_ON, *_OFF))):
-        value = (environment.get(variable) or known[0]).strip().lower()
-        if value not in known:
-            choices = SURROUNDINGS if known is SURROUNDINGS else ("on", "off")
-            problems.append(FieldProblem(path=variable, message=f"must be one of {', '.join(choices)}.{did_you_mean(value, choices)}"))
-    return problems
 
 
 def _read_file(path: Path | str | None, environment: Environment, directory: Path, problems: list[FieldProblem]) -> ConfigurationFile:

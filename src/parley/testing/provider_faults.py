@@ -124,6 +124,7 @@ def _with_text(sample: Sample, last: int) -> Sample:
 
 
 def _invalid_in_call(sample: Sample) -> Sequence[bytes]:
+    refuse_checksums(sample)
     if not bodies(sample).splits_calls:
         raise NotExpressible(f"the wire {sample.wire} sends a tool call in one piece; there is nothing to lose inside it")
     events = list(sample.tool_events)

@@ -107,7 +107,7 @@ def test_findings_as_json(acme: Path) -> None:
         ("tools=True, ", "tools=True, stop=False, ", ""),
         ('endpoint: str = "https://', 'endpoint: str = "ftp://', "the default endpoint"),
         ('    model: str = "acme-fast"\n', '    model: str = "acme-fast"\n    access_token: str = ""\n', "access_token holds a secret"),
-        ("images=False", "images=False, embeddings=True", "embeddings is declared, but nothing on the wire openai_chat does it"),
+        ("images=False", "images=False, count_tokens=True", "count_tokens is declared, but nothing on the wire openai_chat does it"),
     ],
 )
 def test_what_is_wrong_fails_with_the_remedy(acme: Path, before: str, after: str, words: str) -> None:

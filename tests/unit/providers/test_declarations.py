@@ -28,7 +28,7 @@ EXPECTED_URLS = {
     "anthropic": "https://api.anthropic.com/v1/messages",
     "azure-ai": "https://my-resource.services.ai.azure.com/openai/v1/chat/completions",
     "azure-openai": "https://my-resource.openai.azure.com/openai/v1/responses",
-    "bedrock": "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.amazon.nova-2-lite-v1%3A0/converse",
+    "bedrock": "https://bedrock-runtime.eu-central-1.amazonaws.com/model/us.amazon.nova-2-lite-v1%3A0/converse",
     "cerebras": "https://api.cerebras.ai/v1/chat/completions",
     "cloudflare": "https://api.cloudflare.com/client/v4/accounts/0123456789abcdef/ai/v1/chat/completions",
     "cohere": "https://api.cohere.com/v2/chat",

@@ -43,6 +43,7 @@ NOT_EXPRESSIBLE = {
     *(("ollama_chat", name) for name in ("invalid-event-in-call", "no-end-marker", "end-twice", "endless-comments")),
     *(("bedrock_converse", name) for name in ("no-end-marker", "end-twice", "endless-comments")),
     *(("bedrock_converse", name) for name in ("invalid-event", "invalid-events", "invalid-event-in-call")),
+    ("bedrock_converse", "invalid-utf8", "streamed"),
 }
 
 
@@ -72,7 +73,9 @@ async def faced(make: Callable[[str], Any], name: str, *, way: Way = "streamed",
 @pytest.mark.parametrize(("wire", "fault", "way"), MEETINGS, ids=lambda value: getattr(value, "name", value))
 async def test_every_wire_meets_every_fault_as_it_should(wire: str, fault: Fault, way: Way) -> None:
     met = await face(making(WIRES[wire]), sample(wire), fault, way=way)
-    assert met.verdict == ("not_run" if (wire, fault.name) in NOT_EXPRESSIBLE else "passed"), f"{met.words}\n{met.remedy}"
+    assert met.verdict == ("not_run" if NOT_EXPRESSIBLE & {(wire, fault.name), (wire, fault.name, way)} else "passed"), (
+        f"{met.words}\n{met.remedy}"
+    )
 
 
 def test_the_table_is_complete_and_its_names_are_unique() -> None:

@@ -67,8 +67,10 @@ class Places(Struct, frozen=True, kw_only=True):
 
 def wires() -> dict[str, Any]:
     """The wires that a dialect can speak, by name ("openai-chat"): whatever the author's door offers that is a codec."""
-    offered: list[Any] = [getattr(parley.provider, name) for name in parley.provider.__all__]
-    return {wire_name(value): value for value in offered if _is_codec(value)}
+    offered = [getattr(parley.provider, name) for name in parley.provider.__all__]
+    codecs: list[Any] = [value for value in offered if _is_codec(value)]
+    # A cloud's form of a wire is derived from the wire itself, and has its name.
+    return {wire_name(value): value for value in codecs if not any(issubclass(value, other) for other in codecs if other is not value)}
 
 
 def compatible_dialect() -> Dialect:
