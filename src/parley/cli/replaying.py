@@ -43,8 +43,8 @@ def reader_of(recording: Recording, chosen: str | None) -> str:
     candidates = built_in_candidates()
     if all(candidate.name != recording.provider for candidate in candidates) and recording.provider in Registry.from_environment().names():
         return recording.provider
-    family = recording.wire_family.replace("-", "_")
-    speakers = [candidate.name for candidate in candidates if f"{_wire_of(candidate)}_".startswith(f"{family}_")]
+    family = _family(recording)
+    speakers = [candidate.name for candidate in candidates if any(_is_of(family, wire) for wire in _wires_of(candidate).values())]
     for label in (recording.provider, recording.wire_family):
         if namesakes := [name for name in speakers if f"{label}-".startswith(f"{name}-")]:
             return max(namesakes, key=len)
@@ -53,10 +53,28 @@ def reader_of(recording: Recording, chosen: str | None) -> str:
     raise UnknownProviderError(f"no provider reads the wire {recording.wire_family!r} of this recording; name one with -p")
 
 
-def _wire_of(candidate: Candidate) -> str | None:
-    """The name of a dialect's wire; None for what is no dialect."""
-    wire = getattr(getattr(candidate.load(), "provider", None), "wire", None)
-    return getattr(wire, "name", None)
+def _family(recording: Recording) -> str:
+    return recording.wire_family.replace("-", "_")
+
+
+def _is_of(family: str, wire: str) -> bool:
+    return f"{wire}_".startswith(f"{family}_")
+
+
+def _wires_of(candidate: Candidate) -> dict[str, str]:
+    """The names of a dialect's wires, by the `api` that chooses each ("" for the one it speaks unasked); none of what is no dialect."""
+    dialect: Any = getattr(candidate.load(), "provider", None)
+    wires: dict[str, Any] = {"": getattr(dialect, "wire", None), **getattr(dialect, "apis", {})}
+    return {api: wire.name for api, wire in wires.items() if hasattr(wire, "name")}
+
+
+def _choice_of_api(recording: Recording, reader: str) -> dict[str, str]:
+    """The `api` that makes this reader speak the recording's wire, where it would not unasked."""
+    described = Registry.from_environment().describe(reader)
+    candidate = next((candidate for candidate in built_in_candidates() if candidate.name == described.provider), None)
+    wires = _wires_of(candidate) if candidate is not None else {}
+    speaking = [api for api, wire in wires.items() if _is_of(_family(recording), wire)]
+    return {"api": speaking[0]} if speaking and "" not in speaking else {}
 
 
 def show(recording: Recording, reader: str, *, port: int, as_json: bool) -> None:
@@ -69,7 +87,7 @@ def show(recording: Recording, reader: str, *, port: int, as_json: bool) -> None
 
 async def _replayed(recording: Recording, reader: str, *, port: int, view: AnswerView | None) -> ChatResponse:
     async with replay.ReplayServer(recording, port=port) as server:
-        provider = Registry.from_environment().load(reader, {"endpoint": server.url, "api_key": KEY})
+        provider = Registry.from_environment().load(reader, {"endpoint": server.url, "api_key": KEY, **_choice_of_api(recording, reader)})
         async with provider:
             if view is None:
                 return await _read(provider, recording, None)
@@ -90,14 +108,17 @@ async def _read(provider: GuardedProvider, recording: Recording, view: AnswerVie
 
 def serve(recording: Recording, reader: str, *, port: int) -> None:
     """Serve the recording until interrupted; say which variables point a program to it."""
+    choice = _choice_of_api(recording, reader)
     fields = {field.name: field.variables[0] for field in Registry.from_environment().describe(reader).fields}
 
     def ready(server: replay.ReplayServer) -> None:
         whole = "" if recording.streaming else " --no-stream"
         target = one_line(f"{reader}/{recording.model}" if recording.model else reader)
+        settings = {"endpoint": server.url, "api_key": KEY, **choice}
+        exported = " ".join(f"{fields[name]}={value}" for name, value in settings.items())
         sys.stdout.write(
             f"{recording.file} is served at {server.url} until Ctrl-C. In another terminal:\n\n"
-            f"  export {fields['endpoint']}={server.url} {fields['api_key']}={KEY}\n"
+            f"  export {exported}\n"
             f"  parley chat -p {target}{whole} Hi\n"
         )
         sys.stdout.flush()

@@ -132,7 +132,7 @@ def test_served_it_answers_any_program_that_is_pointed_to_it(tmp_path: Path) -> 
             assert server.stdout is not None
             told = "".join(iter(server.stdout.readline, "  parley chat -p openai/m-1 Hi\n"))
             variables = dict(re.findall(r"([A-Z_]+)=(\S+)", told))
-            assert set(variables) == {"OPENAI_ENDPOINT", "OPENAI_API_KEY"}
+            assert set(variables) == {"OPENAI_ENDPOINT", "OPENAI_API_KEY", "OPENAI_API"}
             chat = subprocess.run(
                 [*PROGRAM, "chat", "-p", "openai/m-1", "Hi"],
                 env={**os.environ, **variables},
