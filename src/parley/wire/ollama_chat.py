@@ -29,6 +29,7 @@ from parley.wire.ollama_address import url_of
 from parley.wire.ollama_embeddings import OllamaEmbeddings
 from parley.wire.openai_chat_encode import misplaced
 from parley.wire.openai_chat_errors import decode_error_body, error_in
+from parley.wire.openai_chat_fallback import ChatFallback
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.sse import SseEvent
 from parley.wire.structured_output import json_instruction
@@ -230,6 +231,7 @@ class OllamaChatDecoder(ReplyDecoder):
         self._unreadable = b""
         self._reason: str | None = None
         self._done = False
+        self._chat = ChatFallback(request, head)
 
     def _take(self, data: bytes, events: list[Event]) -> None:
         if self._lines is None:
@@ -261,6 +263,9 @@ class OllamaChatDecoder(ReplyDecoder):
             return
         if value.get("error"):
             raise error_in(self._head, value)
+        if self._chat.takes(value):
+            self._chat.read(value, events, document=self._lines is not None)
+            return
         message = value.get("message")
         if not isinstance(message, dict) and "done" not in value:
             return
@@ -301,7 +306,15 @@ class OllamaChatDecoder(ReplyDecoder):
         if usage != UsageReport():
             events.append(UsageReported(usage=usage))
 
+    @property
+    def whole(self) -> bool:
+        """See parley.contract.codec.KnowsWhole. This wire's own last line ends the reply by itself."""
+        return self._chat.whole
+
     def _finish(self, events: list[Event]) -> None:
+        if self._chat.active:
+            self._chat.close(events)
+            return
         if not self._done:
             if self._unreadable and not self._started:
                 raise ProtocolError(plain_words(self._head, self._unreadable))

@@ -28,8 +28,8 @@ from parley.contract.response import ChatResponse, Citation, FinishReason
 from parley.contract.usage import UsageReport
 from parley.wire.errors import plain_words
 from parley.wire.json_values import count_of, first_text, list_of, object_of, text_of
-from parley.wire.openai_chat_decode import OpenAIChatDecoder
 from parley.wire.openai_chat_errors import error_in
+from parley.wire.openai_chat_fallback import ChatFallback
 from parley.wire.reply_decoder import ReplyDecoder
 from parley.wire.structured_output import structured_tool_name
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
@@ -68,14 +68,13 @@ class OpenAIResponsesDecoder(ReplyDecoder):
 
     def __init__(self, request: ChatRequest, head: ResponseHead, *, wire: str) -> None:
         super().__init__(request, head, wire=wire)
-        self._request = request
         self._answer_tool = structured_tool_name(request)
         self._calls = ToolCallAssembler()
         self._items: dict[int, _Item] = {}
         self._cited: set[tuple[int, int, int]] = set()
         self._text_length = 0
         self._repeated = 0
-        self._other: OpenAIChatDecoder | None = None
+        self._chat = ChatFallback(request, head)
         self._final: dict[str, Any] | None = None
         self._readers = {
             "response.output_text.delta": self._read_text,
@@ -92,8 +91,8 @@ class OpenAIResponsesDecoder(ReplyDecoder):
     def _read(self, value: dict[str, Any], name: str, events: list[Event]) -> None:
         if self._ended:
             return
-        if self._other is not None or (value.get("choices") and "type" not in value):
-            self._read_as_chat(value, events)
+        if self._chat.takes(value):
+            self._chat.read(value, events, document=self._document is not None)
             return
         kind = value.get("type")
         kind = kind if isinstance(kind, str) else name
@@ -113,14 +112,14 @@ class OpenAIResponsesDecoder(ReplyDecoder):
     @property
     def whole(self) -> bool:
         """See parley.contract.codec.KnowsWhole. This wire's own last event ends the reply by itself."""
-        return self._other is not None and self._other.whole
+        return self._chat.whole
 
     def _inside_call(self) -> bool:
         return any(item.kind not in {"message", "reasoning"} and not item.done for item in self._items.values())
 
     def _finish(self, events: list[Event]) -> None:
-        if self._other is not None:
-            events += self._other.close()
+        if self._chat.active:
+            self._chat.close(events)
             return
         if self._final is None:
             if self._document is not None:
@@ -135,13 +134,6 @@ class OpenAIResponsesDecoder(ReplyDecoder):
             finish_reason = "tool_calls"
         raw = reason or status or None
         events.append(ResponseFinished(response=ChatResponse(finish_reason=finish_reason, raw_finish_reason=raw)))
-
-    def _read_as_chat(self, value: dict[str, Any], events: list[Event]) -> None:
-        """Azure answers for models of other makers in the shape of chat completions, and so does a server that knows no other."""
-        if self._other is None:
-            self._other = OpenAIChatDecoder(self._request, self._head, wire="openai_chat")
-        document = msgspec.json.encode(value)
-        events += self._other.feed(document if self._document is not None else b"data: %b\n\n" % document)
 
     def _read_document_of(self, value: dict[str, Any], events: list[Event]) -> None:
         if isinstance(value.get("output"), list) or value.get("object") == "response":
