@@ -42,7 +42,9 @@ def local(data_directory: Path, **config: Any) -> Any:
 
 def children(parent: int = 0) -> set[int]:
     """The child processes of this one, or of another, that serve a model."""
-    listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent or os.getpid())], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent or os.getpid())], capture_output=True, text=True, check=True
+    )
     return {int(line.split()[0]) for line in listed.stdout.splitlines() if "local/child.py" in line}
 
 

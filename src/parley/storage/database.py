@@ -7,23 +7,20 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from parley.contract.errors import ConfigurationError, FieldProblem
+from parley.contract.errors import ConfigurationError, FieldProblem, ParleyError
 from parley.storage.faults import DATABASE_ERRORS, told
 from parley.storage.migration import migrate
+from parley.storage.postgresql import PostgreSQL
 from parley.storage.writer import Parameters, Writer
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
 READERS = 4
 BUSY_SECONDS = 10
-POOL_SIZE = 8
 
 _Result = TypeVar("_Result")
 
@@ -34,6 +31,8 @@ class _Engine(Protocol):
     async def read(self, work: Callable[[Connection], _Result]) -> _Result: ...
 
     async def write(self, work: Callable[[Connection], _Result]) -> _Result: ...
+
+    async def check(self) -> None: ...
 
     async def aclose(self) -> None: ...
 
@@ -53,15 +52,16 @@ class Database:
         Raises ConfigurationError for another kind of URL, StorageUnavailableError where the database does not answer.
         """
         address = _address(url)
-        shared = address.get_backend_name() == "postgresql"
+        shared = address.get_backend_name() != "sqlite"
         engine: _Engine | None = None
         try:
-            engine = _PostgreSQL(address) if shared else _SQLite(address)
+            engine = PostgreSQL(address) if shared else _SQLite(address)
+            await engine.check()
             await engine.write(migrate)
-        except (ConfigurationError, *DATABASE_ERRORS) as error:
+        except (ParleyError, *DATABASE_ERRORS) as error:
             if engine is not None:
                 await engine.aclose()
-            raise error if isinstance(error, ConfigurationError) else told(error) from error
+            raise error if isinstance(error, ParleyError) else told(error) from error
         return cls(engine, shared=shared)
 
     async def read(self, work: Callable[[Connection], _Result]) -> _Result:
@@ -108,6 +108,9 @@ class _SQLite:
     async def write(self, work: Callable[[Connection], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._writers, _on, self._writing, work)
 
+    async def check(self) -> None:
+        """The file was looked at when it was opened."""
+
     async def aclose(self) -> None:
         await asyncio.to_thread(self._close)
 
@@ -116,27 +119,6 @@ class _SQLite:
         self._reading.dispose()
         self._writers.shutdown()
         self._writing.dispose()
-
-
-class _PostgreSQL:
-    """Connections of the asynchronous driver, in a pool."""
-
-    def __init__(self, address: URL) -> None:
-        # It brings the ORM along, for which SQLite's start has no time.
-        from sqlalchemy.ext.asyncio import create_async_engine
-
-        self._engine: AsyncEngine = create_async_engine(address, pool_size=POOL_SIZE, pool_pre_ping=True)
-
-    async def read(self, work: Callable[[Connection], _Result]) -> _Result:
-        async with self._engine.connect() as connection:
-            return await connection.run_sync(work)
-
-    async def write(self, work: Callable[[Connection], _Result]) -> _Result:
-        async with self._engine.connect() as connection:
-            return await connection.run_sync(work)
-
-    async def aclose(self) -> None:
-        await self._engine.dispose()
 
 
 def _on(engine: Engine, work: Callable[[Connection], _Result]) -> _Result:
@@ -154,8 +136,8 @@ def _address(url: str) -> URL:
             return address.set(drivername="sqlite+pysqlite")
         case "sqlite":
             raise _unusable("it names no file")
-        case "postgresql":
-            return address.set(drivername="postgresql+asyncpg")
+        case "postgresql" | "postgres":
+            return address
         case other:
             raise _unusable(f'"{other}" is not supported')
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, json
-from sqlalchemy import Row, bindparam, func, insert, literal, or_, select
+from sqlalchemy import Row, bindparam, func, insert, literal, or_, select, text
 
 from parley.storage.database import Database
 from parley.storage.errors import NotFoundError
 from parley.storage.ids import now_ms
 from parley.storage.statements import change, insertion, value
 from parley.storage.tables import users
+from parley.storage.writer import Change
 
 
 class UserRecord(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ _ADD_FIRST = insert(users).from_select(
         ~select(literal(1)).select_from(users).where(users.c.role != SERVICE_ROLE).exists()
     ),
 )
+_ONE_AT_A_TIME = text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE")
 _BY_ID = select(users).where(users.c.id == value("id"))
 _BY_IDENTIFIER = select(users).where(or_(users.c.username_folded == value("folded"), users.c.email_folded == value("folded")))
 _ALL = select(users).order_by(users.c.id)
@@ -83,7 +85,11 @@ class Users:
 
     async def add_first(self, user: UserRecord) -> bool:
         """Store the user if nobody has an account; False where somebody was faster."""
-        return await self._database.writer.submit(_ADD_FIRST, _written(user)) == 1
+        changes = [Change(_ADD_FIRST, _written(user))]
+        if self._database.shared:
+            # SQLite has one writer anyway. Here another replica might look while this row is not committed yet.
+            changes.insert(0, Change(_ONE_AT_A_TIME))
+        return (await self._database.writer.submit_all(changes))[-1] == 1
 
     async def update(self, user_id: str, changes: Mapping[str, Any]) -> None:
         """Change some of the fields in CHANGEABLE. Raises NotFoundError, or AlreadyExistsError where a name is taken."""

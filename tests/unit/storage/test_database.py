@@ -53,16 +53,19 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
         await database.aclose()
 
 
-async def test_a_commit_survives_a_crash_of_the_machine(database: Database) -> None:
+async def test_a_commit_survives_a_crash_of_the_machine(sqlite: Database) -> None:
     def settings(connection: Connection) -> tuple[str, int, int]:
         values = (connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous", "foreign_keys"))
         return tuple(values)
 
-    assert await database._engine.write(settings) == ("wal", 2, 1)
+    assert await sqlite._engine.write(settings) == ("wal", 2, 1)
 
 
-async def test_readers_cannot_write_and_do_not_block_the_loop(database: Database) -> None:
-    assert await database.read(lambda _connection: threading.current_thread()) is not threading.current_thread()
+async def test_readers_of_a_file_do_not_block_the_loop(sqlite: Database) -> None:
+    assert await sqlite.read(lambda _connection: threading.current_thread()) is not threading.current_thread()
+
+
+async def test_readers_cannot_write(database: Database) -> None:
     with pytest.raises(StorageUnavailableError):
         await database.read(lambda connection: connection.execute(text("DELETE FROM users")))
 
@@ -73,19 +76,17 @@ async def test_a_file_that_is_no_database_is_told_in_words(tmp_path: Path) -> No
         await Database.open(f"sqlite:///{tmp_path / 'parley.db'}")
 
 
-async def test_two_processes_may_share_the_file(tmp_path: Path, database: Database) -> None:
-    other = await Database.open(f"sqlite:///{tmp_path / 'parley.db'}")
+async def test_two_processes_may_share_it(database_url: str, database: Database) -> None:
+    other = await Database.open(database_url)
     await Users(other).add(UserRecord(id="u", username="u", email="e", password_hash="-", role="user"))
     await Users(database).add(UserRecord(id="v", username="v", email="f", password_hash="-", role="user"))
     assert await Users(database).count() == await Users(other).count() == 2
     await other.aclose()
 
 
-async def test_migrating_twice_is_migrating_once(database: Database, tmp_path: Path) -> None:
+async def test_migrating_twice_is_migrating_once(database: Database) -> None:
     await database._engine.write(migrate)
-    with sqlite3.connect(tmp_path / "parley.db") as connection:
-        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
-    connection.close()
+    assert await database.fetch_one(text("SELECT count(*) FROM alembic_version")) == (1,)
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
