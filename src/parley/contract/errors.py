@@ -308,11 +308,15 @@ class StreamTruncatedError(ProtocolError):
 
 
 class PolicyError(ParleyError):
-    """One of our own limits; the vendor was not asked."""
+    """One of our own limits; the vendor was not asked. `limit` is how much it allows, None where that cannot be said."""
 
     code = ErrorCode.RATE_LIMITED
     domain = "policy"
     action = "retry_later"
+
+    def __init__(self, message: str, *, limit: int | None = None, **details: Unpack[ErrorDetails]) -> None:
+        super().__init__(message, **details)
+        self.limit = limit
 
 
 class LimitExceededError(PolicyError):

@@ -1,0 +1,1 @@
+"""What processes share: counters, answers, messages. Knows no provider, no user and no route."""
