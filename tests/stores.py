@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import socket
+import subprocess
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import asyncpg
@@ -49,6 +54,59 @@ def own_prefix() -> Iterator[str]:
         finally:
             for key in connection.scan_iter(f"{prefix}*", count=1000):
                 connection.delete(key)
+
+
+class PrivateRedis:
+    """A Redis of a test's own, which may be stopped and started on the same port."""
+
+    def __init__(self, directory: Path) -> None:
+        self._program = shutil.which("redis-server") or shutil.which("valkey-server")
+        if self._program is None:
+            missing("Redis", "neither redis-server nor valkey-server is installed")
+        self._directory = directory
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        command = [str(self._program), "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(command, cwd=self._directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with redis.Redis.from_url(self.url) as connection:
+            wait_until(lambda: _pings(connection), "redis-server answers")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _pings(connection: redis.Redis) -> bool:
+    try:
+        return bool(connection.ping())
+    except redis.RedisError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 20.0) -> None:
+    """Ask until it is so. For other processes, which have no event to wait for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in {seconds:.0f} s it never came to this: {what}"
+        time.sleep(0.02)
+
+
+async def eventually(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    """Ask until it is so. For what a connection notices by itself, and tells nobody."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def execute(url: str, *statements: str) -> list[Any]:

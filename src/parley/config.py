@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, structs
 
+from parley.bus.connection import url_problem
 from parley.contract.errors import ConfigurationError, FieldProblem
 from parley.registry.conversion import INVALID, convert
 from parley.registry.environment import Environment
@@ -65,8 +66,27 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = Path("data")
     database_url: Annotated[
         str,
-        Variable("DATABASE_URL", "sqlite:///path or postgresql://…", secret=True, shown="parley.db in PARLEY_DATA_DIR"),
+        Variable(
+            "DATABASE_URL",
+            "sqlite:///path, or postgresql://user:password@host/name for several servers",
+            secret=True,
+            shown="parley.db in PARLEY_DATA_DIR",
+        ),
     ] = ""
+    redis_url: Annotated[
+        str,
+        Variable("REDIS_URL", "redis://… of Redis or Valkey, by which several servers on one database work together", secret=True),
+    ] = ""
+    redis_prefix: Annotated[str, Variable("REDIS_PREFIX", "what every key and channel begins with, where others use the same Redis")] = (
+        "parley:"
+    )
+    answer_heartbeat_seconds: Annotated[
+        float, Variable("ANSWER_HEARTBEAT_SECONDS", "how often a server says in the database that the answers it makes are alive")
+    ] = 5.0
+    answer_dead_after_seconds: Annotated[
+        float,
+        Variable("ANSWER_DEAD_AFTER_SECONDS", "after what silence another server marks an answer as interrupted; its text is kept"),
+    ] = 30.0
     jwt_secret: Annotated[
         str,
         Variable("JWT_SECRET", "signs access tokens; at least 32 random characters", secret=True, shown="made and kept in PARLEY_DATA_DIR"),
@@ -146,7 +166,7 @@ def load_settings(*, environ: Mapping[str, str] | None = None, directory: Path |
         listed = "\n".join(f"  {problem.path} {problem.message}" for problem in problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigurationError(f"the server's settings have {count}:\n{listed}", fields=problems)
-    register_secrets([settings.jwt_secret, *settings.sealing_keys, settings.metrics_token, settings.invite_code, *_password(settings)])
+    register_secrets([settings.jwt_secret, *settings.sealing_keys, settings.metrics_token, settings.invite_code, *_passwords(settings)])
     return settings
 
 
@@ -242,6 +262,16 @@ def _check(settings: Settings, problems: list[FieldProblem]) -> None:
             report("CORS_ORIGINS", f"holds {origin!r}, which {problem}")
     _check_each(settings.allowed_endpoints, "PARLEY_ALLOW_ENDPOINTS", parse_allowed, problems)
     _check_each(settings.trusted_proxies, "TRUSTED_PROXIES", _network, problems)
+    _check_replicas(settings, report)
+
+
+def _check_replicas(settings: Settings, report: Callable[[str, str], None]) -> None:
+    if settings.redis_url and (problem := url_problem(settings.redis_url)):
+        report("REDIS_URL", problem)
+    if not 0.1 <= settings.answer_heartbeat_seconds <= 3600:
+        report("ANSWER_HEARTBEAT_SECONDS", "must be between 0.1 and 3600")
+    elif settings.answer_dead_after_seconds < 3 * settings.answer_heartbeat_seconds:
+        report("ANSWER_DEAD_AFTER_SECONDS", "must be at least three times ANSWER_HEARTBEAT_SECONDS: one beat may be late, and one be lost")
 
 
 def _check_each(entries: list[str], variable: str, parse: Callable[[str], object], problems: list[FieldProblem]) -> None:
@@ -309,9 +339,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _password(settings: Settings) -> list[str]:
-    try:
-        password = urlsplit(settings.database_url).password
-    except ValueError:
-        return []
-    return [password] if password else []
+def _passwords(settings: Settings) -> list[str]:
+    found: list[str] = []
+    for url in (settings.database_url, settings.redis_url):
+        try:
+            password = urlsplit(url).password
+        except ValueError:
+            continue
+        if password:
+            found.append(password)
+    return found

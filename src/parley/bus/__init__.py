@@ -1,1 +1,1 @@
-"""What processes share: counters, answers, messages. Knows no provider, no user and no route."""
+"""What the replicas of one installation tell each other."""

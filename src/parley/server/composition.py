@@ -5,6 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 from sqlalchemy import text
 
+from parley.bus.memory import MemoryBus
+from parley.bus.opening import open_bus
+from parley.bus.redis import RedisBus
 from parley.config import Settings
 from parley.registry.loading import Registry
 from parley.server.metrics import Metrics
@@ -15,7 +18,7 @@ from parley.services.attachments import Attachments
 from parley.services.chat import Chat
 from parley.services.endpoints import EndpointPolicy
 from parley.services.exports import Exports
-from parley.services.generations import Generations
+from parley.services.generations import Generations, Heartbeat
 from parley.services.keys import ApiKeys
 from parley.services.providers import Providers
 from parley.services.secrets import SecretBox
@@ -36,6 +39,7 @@ class Services(Struct, kw_only=True):
     """Everything that routes call. `draining` says that the process is about to end."""
 
     database: Database
+    bus: MemoryBus | RedisBus
     accounts: Accounts
     keys: ApiKeys
     attachments: Attachments
@@ -57,22 +61,29 @@ class Services(Struct, kw_only=True):
         registry = registry or Registry.from_environment()
         database = await Database.open(settings.database_url)
         try:
-            services = cls._build(settings, database, registry)
+            bus = await open_bus(settings.redis_url, prefix=settings.redis_prefix)
+        except BaseException:
+            await database.aclose()
+            raise
+        try:
+            services = cls._build(settings, database, registry, bus)
             await services.accounts.prepare()
             await services.providers.start()
             await services.chat.recover()
         except BaseException:
+            await bus.aclose()
             await database.aclose()
             raise
         return services
 
     @classmethod
-    def _build(cls, settings: Settings, database: Database, registry: Registry) -> Services:
+    def _build(cls, settings: Settings, database: Database, registry: Registry, bus: MemoryBus | RedisBus) -> Services:
         admission = Admission(
             settings.registration,
             invite_code=settings.invite_code,
             directory=None if settings.development else settings.data_directory,
             url=settings.url,
+            common_secret=settings.jwt_secret if database.shared else "",
         )
         accounts = Accounts(database, tokens=Tokens(settings.jwt_secret), admission=admission)
         providers = Providers(
@@ -80,7 +91,15 @@ class Services(Struct, kw_only=True):
         )
         messages, stored = Messages(database), StoredGenerations(database)
         metrics = Metrics()
-        generations = Generations(stored, messages, shared=database.shared, on_end=observer(metrics, providers.health))
+        metrics.watch_bus(connected=lambda: bus.connected, replicas=lambda: bus.replicas)
+        generations = Generations(
+            stored,
+            messages,
+            shared=database.shared,
+            bus=bus,
+            heartbeat=Heartbeat(seconds=settings.answer_heartbeat_seconds, dead_after_seconds=settings.answer_dead_after_seconds),
+            on_end=observer(metrics, providers.health),
+        )
         stored_sessions = StoredSessions(database)
         chat = Chat(
             lambda: providers.client,
@@ -92,6 +111,7 @@ class Services(Struct, kw_only=True):
         )
         return cls(
             database=database,
+            bus=bus,
             accounts=accounts,
             keys=ApiKeys(database, authentication=accounts.authentication),
             attachments=Attachments(database),
@@ -118,4 +138,5 @@ class Services(Struct, kw_only=True):
         await self.drain(0)
         await self.providers.aclose()
         await self.accounts.aclose()
+        await self.bus.aclose()
         await self.database.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -45,6 +46,12 @@ class Metrics:
             Counter("parley_answer_errors", "Answers that failed", ["provider", "code"], registry=self._registry)
         )
         self._providers: set[str] = set()
+
+    def watch_bus(self, *, connected: Callable[[], bool], replicas: Callable[[], int]) -> None:
+        """What is asked whenever the metrics are read."""
+        gauge = Gauge("parley_bus_connected", "1 while other replicas can be reached, or there are none", registry=self._registry)
+        gauge.set_function(lambda: float(connected()))
+        Gauge("parley_replicas", "Replicas that live, as last known", registry=self._registry).set_function(lambda: float(replicas()))
 
     def count_request(self, scope: Any, *, status: int, seconds: float) -> None:
         """An answer is out. The route is its template, never the path: paths are without end."""

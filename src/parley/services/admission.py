@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -16,9 +17,15 @@ SETUP_FILE: Final = "setup-code"
 
 
 class Admission:
-    """The set-up code is kept, 0600, in `directory` until the first account is made; None (development) asks for none."""
+    """The set-up code is kept, 0600, in `directory` until the first account is made; None (development) asks for none.
 
-    def __init__(self, registration: Registration, *, invite_code: str = "", directory: Path | None, url: str = "") -> None:
+    With a `common_secret`, which all replicas have, the code is derived from that: whichever is asked knows the link of any.
+    """
+
+    def __init__(
+        self, registration: Registration, *, invite_code: str = "", directory: Path | None, url: str = "", common_secret: str = ""
+    ) -> None:
+        self._common_secret = common_secret
         self._registration = registration
         self._invite_code = invite_code
         self._setup_file = directory / SETUP_FILE if directory is not None else None
@@ -31,7 +38,7 @@ class Admission:
     def open_setup(self) -> None:
         """There is no account yet: make the code, or read the one that was made before."""
         if self._setup_file is not None:
-            self._setup_code = stored_secret(self._setup_file)
+            self._setup_code = _derived(self._common_secret) if self._common_secret else stored_secret(self._setup_file)
             register_secrets([self._setup_code])
 
     def close_setup(self) -> None:
@@ -57,6 +64,10 @@ class Admission:
             raise ForbiddenError("nobody can sign up here; ask the administrator for an account")
         if self._registration == "invite" and not _same(self._invite_code, invite_code):
             raise ForbiddenError("signing up needs an invite code; ask the administrator for it")
+
+
+def _derived(secret: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(secret.encode(), b"the set-up code of Parley", "sha256")).decode().rstrip("=")
 
 
 def _same(code: str | None, given: str | None) -> bool:

@@ -24,6 +24,8 @@ from parley.telemetry import get_logger
 
 KEPT_EVENTS = 4096
 """So many stored events stay in memory; a reader that is further behind gets a snapshot instead."""
+MAX_UNSTORED_EVENTS = 100_000
+"""So many events wait in memory for a database that is away; then the answer ends."""
 STORAGE_PATIENCE_SECONDS = 30.0
 RETRY_SECONDS = 1.0
 
@@ -210,6 +212,8 @@ class Answer:
         self._events.append(event)
         if not self._storing:
             self._write_log()
+        elif self.last_seq - self._stored > MAX_UNSTORED_EVENTS:
+            self.stop("interrupted")
         self._wake()
 
     def _snapshot(self) -> SnapshotEvent:

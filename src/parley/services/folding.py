@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from msgspec import json
+from msgspec import DecodeError, json
 
 from parley.contract.messages import FilePart, ImagePart, Part, ReasoningPart, TextPart, ToolCall
 from parley.services.events import (
@@ -93,13 +93,25 @@ class MessageFold:
 def fold_log(stretches: Iterable[bytes]) -> tuple[MessageFold, int]:
     """A stored log, folded, and the `seq` of its last event. It ends at a gap, if there is one."""
     fold, seq = MessageFold(), 0
-    for stretch in stretches:
-        for event in _events.decode(stretch):
-            if event.seq != seq + 1:
-                return fold, seq
-            fold.add(event)
-            seq = event.seq
+    for event in read_log(stretches, after=0):
+        fold.add(event)
+        seq = event.seq
     return fold, seq
+
+
+def read_log(stretches: Iterable[bytes], *, after: int) -> Iterator[LoggedEvent]:
+    """A stored log from an event on, as far as it is whole. What a newer version wrote and this one cannot read is a gap."""
+    for stretch in stretches:
+        try:
+            events = _events.decode(stretch)
+        except DecodeError:
+            return
+        for event in events:
+            if event.seq > after + 1:
+                return
+            if event.seq == after + 1:
+                after = event.seq
+                yield event
 
 
 def _stored(part: ShownPart) -> Part:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select, text
 
 from parley.storage.database import Database
+from parley.storage.ids import now_ms
 from parley.storage.messages import MessageRecord, written_message
 from parley.storage.statements import change, insertion, record, records, value, values
 from parley.storage.tables import generation_events, generations, messages, sessions
@@ -34,6 +35,7 @@ class GenerationRecord(Struct, frozen=True, kw_only=True):
     created_at: int
     seen_at: int
     finished_at: int | None = None
+    cancel_asked_at: int | None = None
 
 
 class Beginning(Struct, frozen=True, kw_only=True):
@@ -80,8 +82,33 @@ _LAST = (
     .order_by(generations.c.message_id.desc())
     .limit(1)
 )
+_RUNNING_IN = select(generations).where(generations.c.session_id == value("session_id"), generations.c.state == "running")
+_ASK_TO_CANCEL = change(generations, ["cancel_asked_at"]).where(
+    generations.c.message_id == value("message_id"), generations.c.state == "running"
+)
+_CANCELLED = select(generations.c.message_id).where(
+    generations.c.message_id.in_(bindparam("b_message_ids", expanding=True)), generations.c.cancel_asked_at.is_not(None)
+)
+_INTERRUPT = change(generations, ["state", "last_seq", "finished_at"]).where(
+    generations.c.message_id == value("message_id"),
+    generations.c.state == "running",
+    generations.c.seen_at == value("seen_at"),
+)
+# Only after the statement above has changed its row: whoever was faster has stored the whole answer, and that stays.
+_INTERRUPT_MESSAGE = change(messages, ["content", "folded", "finish_reason", "details"]).where(
+    messages.c.id == value("id"),
+    messages.c.finish_reason.is_(None),
+    select(generations.c.message_id)
+    .where(generations.c.message_id == value("id"), generations.c.state == "interrupted", generations.c.finished_at == value("at"))
+    .exists(),
+)
 _RUNNING = select(generations).where(generations.c.state == "running", generations.c.seen_at < value("seen_before"))
-_EVENTS = select(generation_events).where(generation_events.c.message_id == value("message_id")).order_by(generation_events.c.first_seq)
+_EVENTS = (
+    select(generation_events)
+    .where(generation_events.c.message_id == value("message_id"), generation_events.c.last_seq > value("after"))
+    .order_by(generation_events.c.first_seq)
+)
+_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")
 _OLD = select(generations.c.message_id).where(generations.c.finished_at < value("before"))
 _REMOVE_OLD_EVENTS = delete(generation_events).where(generation_events.c.message_id.in_(_OLD))
 _FORGET_OLD_KEYS = change(generations, ["idempotency_key"]).where(
@@ -166,9 +193,43 @@ class Generations:
             return
         await self._database.writer.submit(_SEEN, [{"seen_at": at, "b_message_id": message_id} for message_id in message_ids])
 
-    async def events(self, message_id: str) -> list[bytes]:
-        """The log of a generation, stretch by stretch, each a JSON array."""
-        return [bytes(row.events) for row in await self._database.fetch(_EVENTS, {"b_message_id": message_id})]
+    async def find_running(self, session_id: str) -> GenerationRecord | None:
+        """What is said to run in a session, whoever makes it, or None."""
+        row = await self._database.fetch_one(_RUNNING_IN, {"b_session_id": session_id})
+        return None if row is None else record(GenerationRecord, row)
+
+    async def ask_to_cancel(self, message_id: str, *, at: int) -> None:
+        """Note for whoever makes it that it is to end."""
+        await self._database.writer.submit(_ASK_TO_CANCEL, {"cancel_asked_at": at, "b_message_id": message_id})
+
+    async def list_cancelled(self, message_ids: Sequence[str]) -> list[str]:
+        """Those of these that somebody has asked to end."""
+        if not message_ids:
+            return []
+        return [row.message_id for row in await self._database.fetch(_CANCELLED, {"b_message_ids": list(message_ids)})]
+
+    async def interrupt(self, dead: GenerationRecord, kept: MessageRecord, *, last_seq: int, at: int) -> bool:
+        """Store what is left of one whose process is gone. False where it was alive after all, or another replica was faster."""
+        written = written_message(kept)
+        ended = {"state": "interrupted", "last_seq": last_seq, "finished_at": at}
+        fields = {name: written[name] for name in ("content", "folded", "finish_reason", "details")}
+        counts = await self._database.writer.submit_all(
+            [
+                Change(_INTERRUPT, ended | {"b_message_id": dead.message_id, "b_seen_at": dead.seen_at}),
+                Change(_INTERRUPT_MESSAGE, fields | {"b_id": kept.id, "b_at": at}),
+            ]
+        )
+        return counts == [1, 1]
+
+    async def clock(self) -> int:
+        """The time that all replicas agree on: the database's own, where there may be several."""
+        row = await self._database.fetch_one(_CLOCK) if self._database.shared else None
+        return now_ms() if row is None else int(row[0])
+
+    async def events(self, message_id: str, *, after: int = 0) -> list[bytes]:
+        """The log of a generation, stretch by stretch, each a JSON array; the first may begin before what is asked for."""
+        rows = await self._database.fetch(_EVENTS, {"b_message_id": message_id, "b_after": after})
+        return [bytes(row.events) for row in rows]
 
     async def remove_old(self, *, now: int) -> None:
         """Forget logs and idempotency keys after 24 hours; the answers stay."""

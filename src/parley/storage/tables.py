@@ -164,6 +164,7 @@ generations = Table(
     _time("created_at"),
     _time("seen_at"),
     _time("finished_at", optional=True),
+    _time("cancel_asked_at", optional=True),
     Index(None, "session_id", "message_id"),
     Index(
         "uq_generations_running",

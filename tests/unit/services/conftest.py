@@ -35,8 +35,8 @@ async def make_accounts(database: Database) -> AsyncIterator[MakeAccounts]:
     """Accounts as the server would build them; several on one database stand for several processes."""
     async with AsyncExitStack() as stack:
 
-        async def make(registration: Any = "open", *, directory: Path | None = None, invite_code: str = "") -> Accounts:
-            admission = Admission(registration, invite_code=invite_code, directory=directory, url="http://localhost:4000")
+        async def make(registration: Any = "open", *, directory: Path | None = None, **options: str) -> Accounts:
+            admission = Admission(registration, directory=directory, url="http://localhost:4000", **options)
             accounts = Accounts(database, tokens=Tokens(JWT_SECRET), admission=admission, passwords=Passwords(threads=2))
             stack.push_async_callback(accounts.aclose)
             await accounts.prepare()

@@ -355,3 +355,13 @@ def advance(accounts: Accounts, seconds: float) -> None:
         for entry in remembered._entries.values():
             entry.asked_at -= seconds
     authentication._revoked_read_at -= seconds
+
+
+async def test_replicas_know_each_others_set_up_code(make_accounts: MakeAccounts, tmp_path: Path) -> None:
+    here, there = [await make_accounts("closed", directory=tmp_path / name, common_secret="s" * 32) for name in ("here", "there")]
+    link = here.setup_link()
+    assert link == there.setup_link()
+    assert not (tmp_path / "here").exists()
+    await sign_up(there, "admin", setup_code=str(link).partition("#")[2])
+    with pytest.raises(ForbiddenError):
+        await sign_up(here, "second", setup_code=str(link).partition("#")[2])

@@ -126,3 +126,10 @@ async def test_what_a_client_folds_is_what_is_stored(talk: Talk, events: list[Ev
     snapshot = as_client_sees(await read(await talk.chat.follow(talk.principal, session_id)))[0]
     assert snapshot["parts"] == stored["parts"]
     assert snapshot["text"] == stored["content"]
+
+
+def test_what_a_newer_version_wrote_is_a_gap_and_no_failure() -> None:
+    known = json.encode([token("a", 1), token("b", 2)])
+    newer = b'[{"type":"hologram","messageId":"m","seq":3}]'
+    fold, seq = fold_log([known, newer, json.encode([token("d", 4)])])
+    assert (fold.content(), seq) == ("ab", 2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from parley.contract.usage import Usage
 from parley.storage import tables
@@ -121,3 +122,52 @@ async def test_details_and_totals_are_kept(database: Database, session: SessionR
     assert (totals.messages, totals.prompt_tokens, totals.completion_tokens, totals.cost) == (1, 3, 4, 0.5)
     nothing = await messages.totals("nobody")
     assert (nothing.messages, nothing.cost) == (0, None)
+
+
+async def test_whoever_is_taken_for_dead_is_ended_once_and_not_when_it_lives(database: Database, session: SessionRecord) -> None:
+    generations, messages = Generations(database), Messages(database)
+    begun = beginning(session)
+    await generations.begin(begun)
+    [dead] = await generations.list_running(seen_before=NOW + 1)
+    kept = structs.replace(begun.answer, content="half", finish_reason="interrupted")
+    await generations.seen([dead.message_id], at=NOW + 7)
+    assert not await generations.interrupt(dead, kept, last_seq=2, at=NOW + 8), "it has been heard of in the meantime"
+    [dead] = await generations.list_running(seen_before=NOW + 8)
+    assert await generations.interrupt(dead, kept, last_seq=2, at=NOW + 9)
+    assert not await generations.interrupt(dead, kept, last_seq=2, at=NOW + 9), "another replica was faster"
+    assert (await messages.get(session.user_id, kept.id)).content == "half"
+    await generations.begin(beginning(session, parent_id=kept.id))
+
+
+async def test_a_whole_answer_is_not_replaced_by_what_was_left_of_it(database: Database, session: SessionRecord) -> None:
+    generations, messages = Generations(database), Messages(database)
+    begun = beginning(session)
+    await generations.begin(begun)
+    [dead] = await generations.list_running(seen_before=NOW + 1)
+    await generations.end(structs.replace(begun.answer, content="whole", finish_reason="stop"), state="finished", last_seq=9, at=NOW)
+    assert not await generations.interrupt(dead, structs.replace(begun.answer, content="half"), last_seq=2, at=NOW)
+    assert (await messages.get(session.user_id, begun.answer.id)).content == "whole"
+
+
+async def test_a_note_to_cancel_is_for_what_runs(database: Database, session: SessionRecord) -> None:
+    generations = Generations(database)
+    begun, other = beginning(session), new_id()
+    await generations.begin(begun)
+    running = await generations.find_running(session.id)
+    assert running is not None
+    assert await generations.list_cancelled([running.message_id, other]) == []
+    await generations.ask_to_cancel(running.message_id, at=NOW)
+    assert await generations.list_cancelled([running.message_id, other]) == [running.message_id]
+    await end(generations, begun)
+    assert await generations.find_running(session.id) is None
+    assert await generations.list_cancelled([]) == []
+
+
+async def test_a_log_is_read_from_where_its_reader_stands(database: Database, session: SessionRecord) -> None:
+    generations = Generations(database)
+    begun = beginning(session)
+    await generations.begin(begun)
+    for first in (1, 4, 7):
+        await generations.log(lambda first=first: LoggedEvents(begun.answer.id, first, first + 2, f"[{first}]".encode()))
+    assert await generations.events(begun.answer.id, after=5) == [b"[4]", b"[7]"]
+    assert await generations.events(begun.answer.id, after=9) == []
