@@ -50,6 +50,7 @@ class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `complete` is False when something was skipped or cut; `cost` is in US dollars, None when unknown (never 0 for unknown), and
     `price` what it was reckoned with (None where the vendor itself said the cost); `id` is the vendor's, else `<provider>-<uuid7>`.
+    `cached`: it was given before, to the same request, and costs nothing; `usage` says what it took then.
     """
 
     parts: list[Part] = []
@@ -67,6 +68,7 @@ class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_to_first_token_ms: float | None = None
     cost: float | None = None
     price: Price | None = None
+    cached: bool = False
 
     @property
     def text(self) -> str:
