@@ -26,6 +26,9 @@ PIECE_CHARACTERS: Final = 200
 _DIGEST_BYTES: Final = 16
 _WHOLE: Final = frozenset({"stop", "length", "tool_calls"})
 
+_NUMBERS: Final = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
+"""Written by some callers as 0, by others as 0.0."""
+
 _decoder = json.Decoder(ChatResponse)
 
 
@@ -47,7 +50,8 @@ class AnswerCache:
             return None
         if wanted is None and request.options.temperature != 0:
             return None
-        options = structs.replace(request.options, model=None, timeout=None)
+        numbers = {name: float(value) for name in _NUMBERS if (value := getattr(request.options, name)) is not None}
+        options = structs.replace(request.options, model=None, timeout=None, **numbers)
         plain = structs.replace(request, messages=[_plain(message) for message in request.messages], user_id=None, options=options)
         try:
             spelled = json.encode([tenant, targets, plain])
@@ -68,10 +72,10 @@ class AnswerCache:
 
     def keep(self, key: str, reply: ChatResponse) -> None:
         """Remember a whole answer of the model that was asked for; of others nothing."""
-        if reply.finish_reason not in _WHOLE or not reply.complete or reply.fallback is not None:
+        if reply.finish_reason not in _WHOLE or not reply.complete:
             return
         try:
-            written = json.encode(structs.replace(reply, attempts=[]))
+            written = json.encode(reply)
         except (MsgspecError, TypeError, ValueError):
             return  # data of a vendor's own that has no such form
         if len(written) <= MAX_ENTRY_BYTES:

@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeAlias, cast
 
 from msgspec import Struct, structs
 
-from parley.contract.capabilities import Capabilities
+from parley.contract.capabilities import Capabilities, Limits
 from parley.contract.errors import ConfigurationError, FieldProblem
 from parley.contract.pricing import Price
 from parley.registry.conversion import INVALID, convert, convert_struct, report_unknown
+from parley.registry.limit_tables import CacheTable, LimitTable, limit_problems, read_cache_table, read_limit_table
 
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 NAME_RULE = "must start with a letter and hold only a-z, 0-9 and -, at most 40 characters"
@@ -64,7 +65,8 @@ class Route(Struct, frozen=True, kw_only=True):
 class ProviderEntry(Struct, frozen=True, kw_only=True):
     """One `[[providers]]` table. `settings` holds the fields of the provider's own Config, not yet converted.
 
-    `path` is where the table stands ("parley.toml: providers[0]"); `provider` is what it configures (default: its own name).
+    `path` is where the table stands ("parley.toml: providers[0]"); `provider` is what it configures (default: its own name);
+    `key_limits` hold for each of several keys.
     """
 
     path: str
@@ -75,6 +77,7 @@ class ProviderEntry(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     capabilities: Capabilities = Capabilities()
     keys: list[str] = []
+    key_limits: Limits = Limits()
     models: list[ModelEntry] | None = None
     settings: Mapping[str, Any] = {}
 
@@ -99,6 +102,8 @@ class ConfigurationFile(Struct, frozen=True, kw_only=True):
     default: str = ""
     providers: list[ProviderEntry] = []
     routes: list[Route] = []
+    limits: LimitTable = LimitTable()
+    cache: CacheTable = CacheTable()
 
 
 class _EntryHead(Struct, frozen=True, kw_only=True):
@@ -111,16 +116,18 @@ class _EntryHead(Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     capabilities: Capabilities = Capabilities()
     keys: list[str] = []
+    key_limits: Limits = Limits()
     models: list[ModelEntry] | None = None
 
 
+FILE_KEYS = ("default", "providers", "routes", "limits", "cache")
 ENTRY_KEYS = _EntryHead.__struct_fields__
 
 
 def read_configuration_file(path: Path, *, problems: list[FieldProblem]) -> ConfigurationFile:
     """The file as structs; what is wrong in its values is added to the problems, what is no TOML raises at once."""
     table = _toml(path)
-    report_unknown(table, ("default", "providers", "routes"), path=f"{path.name}: ", problems=problems)
+    report_unknown(table, FILE_KEYS, path=f"{path.name}: ", problems=problems)
     default = convert(table.get("default", ""), str, path=f"{path.name}: default", problems=problems)
     entries = [
         _entry(item, path=item_path, problems=problems) for item_path, item in _tables(table, "providers", file=path, problems=problems)
@@ -134,6 +141,8 @@ def read_configuration_file(path: Path, *, problems: list[FieldProblem]) -> Conf
         default="" if default is INVALID else default,
         providers=[entry for entry in entries if entry is not None],
         routes=[route for route in routes if route is not INVALID],
+        limits=read_limit_table(table.get("limits", {}), path=f"{path.name}: limits", problems=problems),
+        cache=read_cache_table(table.get("cache", {}), path=f"{path.name}: cache", problems=problems),
     )
 
 
@@ -173,7 +182,7 @@ def _entry(item: Any, *, path: str, problems: list[FieldProblem]) -> ProviderEnt
     if not PROVIDER_NAME.fullmatch(head.name):
         problems.append(FieldProblem(path=f"{path}.name", message=NAME_RULE))
         return None
-    problems += _price_problems(head.models or (), path)
+    problems += [*_price_problems(head.models or (), path), *limit_problems(head.key_limits, f"{path}.key_limits")]
     return ProviderEntry(
         path=path,
         name=head.name,
@@ -183,6 +192,7 @@ def _entry(item: Any, *, path: str, problems: list[FieldProblem]) -> ProviderEnt
         docs_url=head.docs_url,
         capabilities=head.capabilities,
         keys=head.keys,
+        key_limits=head.key_limits,
         models=head.models,
         settings={key: value for key, value in table.items() if key not in ENTRY_KEYS},
     )

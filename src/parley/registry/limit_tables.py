@@ -46,7 +46,7 @@ def read_limit_table(value: Any, *, path: str, problems: list[FieldProblem]) -> 
     if table.queue.size < 0:
         problems.append(FieldProblem(path=f"{path}.queue.size", message=f"is {table.queue.size}; give a count, or 0 if nobody is to wait"))
     if not (table.queue.timeout >= 0 and isfinite(table.queue.timeout)):
-        message = f"is {table.queue.timeout}; give seconds, or 0 if nobody is to wait"
+        message = f"is {table.queue.timeout:g}; give seconds, or 0 if nobody is to wait"
         problems.append(FieldProblem(path=f"{path}.queue.timeout", message=message))
     return table
 
@@ -57,7 +57,7 @@ def read_cache_table(value: Any, *, path: str, problems: list[FieldProblem]) -> 
     if table is INVALID:
         return CacheTable()
     if not (table.ttl_seconds > 0 and isfinite(table.ttl_seconds)):
-        problems.append(FieldProblem(path=f"{path}.ttl_seconds", message=f"is {table.ttl_seconds}; give seconds above 0"))
+        problems.append(FieldProblem(path=f"{path}.ttl_seconds", message=f"is {table.ttl_seconds:g}; give seconds above 0"))
     if table.max_bytes <= 0:
         problems.append(FieldProblem(path=f"{path}.max_bytes", message=f"is {table.max_bytes}; give a number of bytes above 0"))
     return table

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parley.contract.capabilities import Capabilities, Model
+from parley.contract.capabilities import Capabilities, Limits, Model
 from parley.contract.codec import Codec
 from parley.contract.config import Config, config_fields
 from parley.contract.errors import (
@@ -148,7 +148,7 @@ class Registry:
             models=self.models(name),
             capabilities=entry.capabilities.over(definition.capabilities) if entry else definition.capabilities,
             extra_options=definition.extra_options,
-            limits=configured.config.limits if configured.config and "limits" in configured.origins else definition.limits,
+            limits=self.limits(name),
             docs_url=(entry and entry.docs_url) or definition.docs_url,
             local=definition.local,
             fields=describe_fields(definition.config_type, instance, configured.origins),
@@ -205,6 +205,20 @@ class Registry:
         entry = self._instance(name).entry
         listed = (entry and entry.models) or []
         return {model.id: model.price.as_price() for model in listed if model.price is not None}
+
+    def limits(self, name: str) -> Limits:
+        """How much this provider accepts: what the operator says, else what its author knows of the vendor."""
+        instance = self._instance(name)
+        definition = self._definition(instance)
+        if isinstance(definition, UnusableProviderError):
+            return Limits()
+        configured = self._configuration(instance, definition)
+        return configured.config.limits if configured.config and "limits" in configured.origins else definition.limits
+
+    def key_limits(self, name: str) -> Limits:
+        """What the operator says that each of its keys may use."""
+        entry = self._instance(name).entry
+        return Limits() if entry is None else entry.key_limits
 
     def embedding_models(self, name: str) -> Sequence[Model]:
         """The models that this provider's author declares for embeddings, the first of them its default."""
