@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         RefusalDelta,
         ResponseFinished,
         ResponseStarted,
+        Restarted,
         TextDelta,
         ToolCallDelta,
         ToolCallEnded,
@@ -76,7 +77,16 @@ if TYPE_CHECKING:
     from parley.contract.pricing import Price
     from parley.contract.provider import Provider
     from parley.contract.request import ChatRequest
-    from parley.contract.response import ChatResponse, Citation, ConnectionStatus, FinishReason, RateLimits, ResponseWarning
+    from parley.contract.response import (
+        Attempt,
+        ChatResponse,
+        Citation,
+        ConnectionStatus,
+        Fallback,
+        FinishReason,
+        RateLimits,
+        ResponseWarning,
+    )
     from parley.contract.usage import Usage, UsageReport, UsageSource
     from parley.dispatch.client import Client
     from parley.registry.loading import load_provider
@@ -97,7 +107,7 @@ _NAMES = {
         "StreamTruncatedError TransportError UnknownModelError UnknownProviderError UnsupportedFeatureError"
     ),
     "parley.contract.events": (
-        "CitationAdded Event PartAdded ReasoningDelta ReasoningEnded RefusalDelta ResponseFinished ResponseStarted TextDelta "
+        "CitationAdded Event PartAdded ReasoningDelta ReasoningEnded RefusalDelta ResponseFinished ResponseStarted Restarted TextDelta "
         "ToolCallDelta ToolCallEnded ToolCallStarted UsageReported WarningRaised"
     ),
     "parley.contract.messages": (
@@ -106,7 +116,7 @@ _NAMES = {
     "parley.contract.options": "NamedToolChoice Options ReasoningEffort SchemaFormat Timeouts Tool",
     "parley.contract.provider": "Provider",
     "parley.contract.request": "ChatRequest",
-    "parley.contract.response": "ChatResponse Citation ConnectionStatus FinishReason RateLimits ResponseWarning",
+    "parley.contract.response": "Attempt ChatResponse Citation ConnectionStatus Fallback FinishReason RateLimits ResponseWarning",
     "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.dispatch.client": "Client",
     "parley.registry.loading": "load_provider",
@@ -115,6 +125,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "Attempt",
     "AuthenticationError",
     "BudgetExceededError",
     "CacheLifetime",
@@ -140,6 +151,7 @@ __all__ = [
     "ErrorCode",
     "Event",
     "ExtraOption",
+    "Fallback",
     "FieldProblem",
     "FilePart",
     "FinishReason",
@@ -178,6 +190,7 @@ __all__ = [
     "ResponseFinished",
     "ResponseStarted",
     "ResponseWarning",
+    "Restarted",
     "Role",
     "SchemaFormat",
     "ServerError",

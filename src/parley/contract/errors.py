@@ -118,7 +118,7 @@ class ParleyError(Exception):
         self.action = details.get("action", type(self).action)
         self.retryable = details.get("retryable", type(self).retryable)
         self.retry_after = details.get("retry_after")
-        self.phase = details.get("phase")
+        self.phase: Phase | None = details.get("phase")
         self.provider = details.get("provider")
         self.model = details.get("model")
         self.status = details.get("status")

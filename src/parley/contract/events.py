@@ -105,6 +105,15 @@ class ResponseFinished(Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     response: ChatResponse
 
 
+class Restarted(Struct, frozen=True, kw_only=True, tag_field="type", tag="restarted"):
+    """Everything before this is void: another target makes the answer anew. Only Parley itself says so, where a route fails over after
+    its first token; a provider that does breaks the contract. `code` is the error's that ended the first answer, `reason` its words.
+    """
+
+    reason: str
+    code: str
+
+
 Event: TypeAlias = (
     ResponseStarted
     | TextDelta
@@ -118,5 +127,6 @@ Event: TypeAlias = (
     | RefusalDelta
     | UsageReported
     | WarningRaised
+    | Restarted
     | ResponseFinished
 )

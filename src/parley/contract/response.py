@@ -41,6 +41,26 @@ class RateLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reset_tokens_seconds: float | None = None
 
 
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A try that failed before the answer came: whom, with which error, when, and what it cost where it had begun to answer."""
+
+    provider: str
+    model: str
+    code: str
+    phase: str | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    seconds: float = 0.0
+
+
+class Fallback(Struct, frozen=True, kw_only=True):
+    """Another target of a route answered than the one that stood first: `asked` and `actual` are provider/model, `reason` is words."""
+
+    asked: str
+    actual: str
+    reason: str
+
+
 def _unknown_usage() -> Usage:
     return Usage(prompt_tokens=0, completion_tokens=0, total_tokens=0, source="estimated")
 
@@ -51,6 +71,7 @@ class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `complete` is False when something was skipped or cut; `cost` is in US dollars, None when unknown (never 0 for unknown), and
     `price` what it was reckoned with (None where the vendor itself said the cost); `id` is the vendor's, else `<provider>-<uuid7>`.
     `cached`: it was given before, to the same request, and costs nothing; `usage` says what it took then.
+    `usage` and `cost` are this answer's alone; `attempts` are the tries that failed before it, with theirs.
     """
 
     parts: list[Part] = []
@@ -69,6 +90,8 @@ class ChatResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost: float | None = None
     price: Price | None = None
     cached: bool = False
+    attempts: list[Attempt] = []
+    fallback: Fallback | None = None
 
     @property
     def text(self) -> str:

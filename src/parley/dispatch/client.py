@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, TypeAlias, TypedDict, Unpack, cast
@@ -17,16 +18,22 @@ from parley.contract.errors import (
     FieldProblem,
     InvalidRequestError,
     ParleyError,
-    UnsupportedFeatureError,
 )
-from parley.contract.events import Event
+from parley.contract.events import Event, ResponseFinished, Restarted
 from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
-from parley.dispatch.pricing import pricing_of
+from parley.dispatch.admission import NOBODY, Admission, Caller
+from parley.dispatch.directory import Directory
+from parley.dispatch.failover import Failover, OnCut, Terms
+from parley.dispatch.holding import held
 from parley.dispatch.resolution import resolve_embedding_model, resolve_model
+from parley.dispatch.targets import Destination
+from parley.dispatch.trail import Trail
+from parley.guard.callbacks import Callbacks as ToldCallbacks
 from parley.guard.embedding import read_embedding_request
+from parley.guard.faults import adopt
 from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.preflight import read_request
 from parley.guard.suggestions import did_you_mean
@@ -34,17 +41,23 @@ from parley.registry.description import ProviderDescription
 from parley.registry.loading import Registry
 
 MAX_REMEMBERED_MODELS = 1000
+_OPEN = Terms()
 
 Messages: TypeAlias = str | Sequence[Message | Mapping[str, Any]]
 """A whole conversation, or the text of a single user's message."""
 
 
 class Callbacks(TypedDict, total=False):
-    """Plain or async callables: `on_token(text)`, `on_done(reply)`, `on_error(error)`; exactly one of the last two is called, once."""
+    """Plain or async callables: `on_token(text)`, `on_done(reply)`, `on_error(error)`; exactly one of the last two is called, once.
+
+    `on_restart(event)`: a route begins the answer anew, and all tokens before are void. Without it a route's `stream_guard` decides:
+    an answer that breaks off after its first token ends in an error ("error"), or its tokens are held until it is whole ("hold").
+    """
 
     on_token: Callable[[str], Awaitable[None] | None] | None
     on_done: Callable[[ChatResponse], Awaitable[None] | None] | None
     on_error: Callable[[ParleyError], Awaitable[None] | None] | None
+    on_restart: Callable[[Restarted], Awaitable[None] | None] | None
 
 
 class RequestFields(TypedDict, total=False):
@@ -59,12 +72,16 @@ class Client:
     """Answers from any provider, by the model's name. Serves concurrent calls; close it, or use it as an async context manager.
 
     A model is named `provider/model`, by its id alone where a configured provider lists it, by a provider's name for that
-    provider's default, or by "" for the default of all.
+    provider's default, by the name of a route, or by "" for the default of all.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, admission: Admission | None = None) -> None:
+        """`admission` lets each try of a target in; without one nobody is counted."""
         self._registry = registry
         self._resolved: dict[str, tuple[str, str]] = {}
+        self._destinations: dict[str, Destination] = {}
+        self._directory = Directory(registry)
+        self._failover = Failover(clock=registry.clock, admission=admission)
         self._waiting = 0
         self._streams: WeakSet[AsyncGeneratorType[Any, None]] = WeakSet()
 
@@ -101,6 +118,8 @@ class Client:
 
     async def aclose(self) -> None:
         """Close every provider. The client can be used again afterwards."""
+        self._destinations.clear()
+        self._directory = Directory(self._registry)
         await self._registry.aclose()
 
     def resolve(self, model: str = "") -> tuple[str, str]:
@@ -126,15 +145,16 @@ class Client:
         What a callback raises is raised as it is, and ends the call.
         """
         _refuse_unknown(callbacks, Callbacks, method="chat")
-        provider, asked = self._target(model, options)
-        conversation = cast("Any", _conversation(messages))
+        destination, asked = self._target(model, options)
+        conversation = _conversation(messages)
+        if not any(callback is not None for callback in callbacks.values()):
+            return await self.generate(destination, _read(destination, conversation, system_prompt, asked))
+        told = ToldCallbacks(
+            callbacks.get("on_token"), callbacks.get("on_done"), callbacks.get("on_error"), on_restart=callbacks.get("on_restart")
+        )
         self._waiting += 1
         try:
-            if any(callback is not None for callback in callbacks.values()):
-                return await provider.stream_response(
-                    messages=conversation, system_prompt=system_prompt, options=cast("Any", asked), **cast("Any", callbacks)
-                )
-            return await provider.generate_response(messages=conversation, system_prompt=system_prompt, options=cast("Any", asked))
+            return await told.deliver(self._tellable(destination, conversation, system_prompt, asked, callbacks))
         finally:
             self._waiting -= 1
 
@@ -147,11 +167,15 @@ class Client:
         options: Options | Mapping[str, Any] | None = None,
         **fields: Unpack[RequestFields],
     ) -> AsyncIterator[Event]:
-        """The answer as events, the last of them ResponseFinished with the whole reply. Leaving the iterator ends the request."""
+        """The answer as events, the last of them ResponseFinished with the whole reply. Leaving the iterator ends the request.
+
+        Where a route fails over after the first token, a Restarted event comes: all events before it are void.
+        """
         _refuse_unknown(fields, RequestFields, method="stream")
-        provider, asked = self._target(model, options)
-        request = read_request(_conversation(messages), system_prompt=system_prompt, options=asked)
-        stream = provider.stream(structs.replace(request, **fields) if fields else request)
+        destination, asked = self._target(model, options)
+        request = _read(destination, _conversation(messages), system_prompt, asked)
+        batches = self._batches(destination, structs.replace(request, **fields) if fields else request, Trail(), _OPEN)
+        stream = _one_by_one(batches)
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
 
@@ -181,27 +205,46 @@ class Client:
         finally:
             self._waiting -= 1
 
-    def provider_for(self, model: str = "") -> tuple[GuardedProvider, str]:
-        """The provider that a name means, and that provider's own name of the model ("" where it has no default). Raises as `resolve`."""
-        name, provider_model = self.resolve(model)
-        provider = self._registry.get(name)
-        if provider.appraiser is None:
-            provider.appraised_by(pricing_of(self._registry, name))
-        return provider, provider_model
+    def destination(self, model: str = "") -> Destination:
+        """What a name stands for: a provider with its model, or a route. Raises as `resolve`, and what keeps it from answering at all."""
+        found = self._destinations.get(model)
+        if found is None:
+            found = self._directory.destination(*self.resolve(model))
+            if len(self._destinations) < MAX_REMEMBERED_MODELS:
+                self._destinations[model] = found
+        return found
 
-    async def generate(self, provider: GuardedProvider, request: ChatRequest, *, on_retry: OnRetry | None = None) -> ChatResponse:
-        """The whole answer to a request that is already in the contract's form, for a provider of `provider_for`."""
+    async def generate(
+        self, destination: Destination, request: ChatRequest, *, trail: Trail | None = None, caller: Caller = NOBODY
+    ) -> ChatResponse:
+        """The whole answer to a request that is already in the contract's form. `trail` is told who was tried."""
+        reply = ChatResponse()
         self._waiting += 1
         try:
-            return await provider.generate(request, on_retry=on_retry)
+            terms = Terms(caller=caller, whole=True)
+            async with aclosing(self._batches(destination, request, trail or Trail(), terms)) as batches:
+                async for batch in batches:
+                    last = batch[-1]
+                    if isinstance(last, ResponseFinished):
+                        reply = last.response
         finally:
             self._waiting -= 1
+        return reply
 
     def stream_batches(
-        self, provider: GuardedProvider, request: ChatRequest, *, on_retry: OnRetry | None = None
+        self,
+        destination: Destination,
+        request: ChatRequest,
+        *,
+        trail: Trail | None = None,
+        caller: Caller = NOBODY,
+        on_cut: OnCut = "restart",
     ) -> AsyncGenerator[list[Event], None]:
-        """The same answer as events, as many at a time as arrived together; see `GuardedProvider.stream_batches`."""
-        stream = provider.stream_batches(request, on_retry=on_retry)
+        """The same answer as events, as many at a time as arrived together; close it when you leave early.
+
+        `on_cut` says what becomes of a route's answer that breaks off: a Restarted event and another answer, or an error.
+        """
+        stream = self._batches(destination, request, trail or Trail(), Terms(caller=caller, on_cut=on_cut))
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
 
@@ -217,15 +260,36 @@ class Client:
             return ConnectionStatus(success=False, provider=name, error=error.message)
         return await provider.test_connection()
 
-    def _target(self, model: str, options: Options | Mapping[str, Any] | None) -> tuple[GuardedProvider, Options | Mapping[str, Any]]:
-        """The provider, and the options with its model in them."""
+    def _batches(self, destination: Destination, request: ChatRequest, trail: Trail, terms: Terms) -> AsyncGenerator[list[Event], None]:
+        return self._failover.batches(destination, request, trail=trail, terms=terms)
+
+    async def _tellable(
+        self,
+        destination: Destination,
+        conversation: Sequence[Message | Mapping[str, Any]],
+        system_prompt: str | None,
+        options: Options | Mapping[str, Any],
+        callbacks: Callbacks,
+    ) -> AsyncGenerator[list[Event], None]:
+        """Batches for callbacks: without one that takes tokens back, none is told that might be void."""
+        request = _read(destination, conversation, system_prompt, options)
+        takes_back = callbacks.get("on_restart") is not None or callbacks.get("on_token") is None
+        holds = not takes_back and destination.stream_guard == "hold"
+        terms = _OPEN if takes_back or holds else Terms(on_cut="error")
+        batches = self._batches(destination, request, Trail(), terms)
+        async with aclosing(held(batches) if holds else batches) as told:
+            async for batch in told:
+                yield batch
+
+    def _target(self, model: str, options: Options | Mapping[str, Any] | None) -> tuple[Destination, Options | Mapping[str, Any]]:
+        """Whom to ask, and the options with the model in them."""
         in_options = options.model if isinstance(options, Options) else options.get("model") if isinstance(options, Mapping) else None
-        provider, provider_model = self.provider_for(model or in_options or "")
+        destination = self.destination(model or in_options or "")
         if isinstance(options, Options):
-            return provider, structs.replace(options, model=provider_model or None)
+            return destination, structs.replace(options, model=destination.model or None)
         if options is None:
-            return provider, Options(model=provider_model or None)
-        return provider, {**options, "model": provider_model or None}
+            return destination, Options(model=destination.model or None)
+        return destination, {**options, "model": destination.model or None}
 
     def _check_default(self) -> None:
         """A default that means nothing is told at start-up, not at the first request."""
@@ -234,8 +298,6 @@ class Client:
             return
         try:
             self.resolve(chosen.value)
-        except UnsupportedFeatureError:
-            return  # A route, which is refused when it is called.
         except CallerError as error:
             problem = FieldProblem(path=chosen.variable, message=error.message)
             raise ConfigurationError(f"{chosen.variable}: {error.message}", fields=[problem]) from error
@@ -249,6 +311,26 @@ def _refuse_unknown(given: Mapping[str, object], known: type, *, method: str) ->
             hint = in_options if name in Options.__struct_fields__ else f".{did_you_mean(name, known.__annotations__)}"
             problem = f"is no argument of {method}{hint}"
             raise InvalidRequestError(f"{name}: {problem}", fields=[FieldProblem(path=name, message=problem)])
+
+
+def _read(
+    destination: Destination,
+    messages: Sequence[Message | Mapping[str, Any]],
+    system_prompt: str | None,
+    options: Options | Mapping[str, Any],
+) -> ChatRequest:
+    try:
+        return read_request(messages, system_prompt=system_prompt, options=options)
+    except CallerError as error:
+        adopt(error, provider=destination.name, model="")
+        raise
+
+
+async def _one_by_one(batches: AsyncGenerator[list[Event], None]) -> AsyncGenerator[Event, None]:
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in batch:
+                yield event
 
 
 def _conversation(messages: Messages) -> Sequence[Message | Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.embeddings import EmbeddingOptions, EmbeddingRequest, Embeddings
@@ -169,11 +169,23 @@ class GuardedProvider:
 
         `on_retry` is told what went wrong before each further attempt.
         """
-        return self._batches(self._valid(check_request, request), attempts, self._streamed, on_retry)
+        return self._batches(self._valid(check_request, request), self._streamed, Terms(attempts=attempts, on_retry=on_retry))
+
+    def attempt(self, request: ChatRequest, *, whole: bool, started_at: float, has_fallback: bool) -> AsyncGenerator[list[Event], None]:
+        """One try, for who counts the tries and knows other targets: batches as in `stream_batches`, `whole` asks for one piece.
+
+        The request began at `started_at` of the guard's clock, which its total limit and time to first token count from.
+        """
+        way = self._complete if whole else self._streamed
+        return self._batches(self._valid(check_request, request), way, Terms(attempts=1, started_at=started_at, has_fallback=has_fallback))
+
+    def check_sendable(self, request: ChatRequest) -> None:
+        """Refuse a valid request that would be refused before anything is sent. Raises CallerError."""
+        self._valid(self._plan, self._valid(check_request, request), self._streamed)
 
     async def generate(self, request: ChatRequest, *, attempts: int | None = None, on_retry: OnRetry | None = None) -> ChatResponse:
         """The answer, whole. Raises as `stream` does; `on_retry` as in `stream_batches`."""
-        return await self._whole(self._valid(check_request, request), attempts, on_retry)
+        return await self._whole(self._valid(check_request, request), Terms(attempts=attempts, on_retry=on_retry))
 
     async def stream_response(
         self,
@@ -197,7 +209,7 @@ class GuardedProvider:
         options: Options | dict[str, Any] | None = None,
     ) -> ChatResponse:
         """The answer, whole."""
-        return await self._whole(self._valid(read_request, messages, system_prompt=system_prompt, options=options), None)
+        return await self._whole(self._valid(read_request, messages, system_prompt=system_prompt, options=options), Terms())
 
     async def test_connection(self) -> ConnectionStatus:
         """Whether it can be reached and accepts the configuration; `error` says what a person can do. Raises no provider's fault."""
@@ -268,25 +280,23 @@ class GuardedProvider:
 
     async def _read_and_stream(self, messages: Any, system_prompt: Any, options: Any) -> AsyncGenerator[list[Event], None]:
         request = self._valid(read_request, messages, system_prompt=system_prompt, options=options)
-        async with aclosing(self._batches(request, None, self._streamed)) as batches:
+        async with aclosing(self._batches(request, self._streamed, Terms())) as batches:
             async for batch in batches:
                 yield batch
 
-    async def _whole(self, request: ChatRequest, attempts: int | None, on_retry: OnRetry | None = None) -> ChatResponse:
+    async def _whole(self, request: ChatRequest, terms: Terms) -> ChatResponse:
         reply = ChatResponse()
-        async with aclosing(self._batches(request, attempts, self._complete, on_retry)) as batches:
+        async with aclosing(self._batches(request, self._complete, terms)) as batches:
             async for batch in batches:
                 if isinstance(batch[-1], ResponseFinished):
                     reply = batch[-1].response
         return reply
 
-    async def _batches(
-        self, request: ChatRequest, attempts: int | None, way: Way, on_retry: OnRetry | None = None
-    ) -> AsyncGenerator[list[Event], None]:
+    async def _batches(self, request: ChatRequest, way: Way, terms: Terms) -> AsyncGenerator[list[Event], None]:
         """The events of the first attempt that delivers any."""
-        plan = self._valid(self._plan, request, way, attempts)
-        started_at = self._clock.now()
-        budget = RetryBudget(self._retry, tries=attempts, ends_at=started_at + plan.limits.total)
+        plan = self._valid(self._plan, request, way, terms)
+        started_at = self._clock.now() if terms.started_at is None else terms.started_at
+        budget = RetryBudget(self._retry, tries=terms.attempts, ends_at=started_at + plan.limits.total)
         while True:
             call = Call(plan, self._surroundings, started_at=started_at)
             try:
@@ -298,8 +308,8 @@ class GuardedProvider:
                     self._suggest_model(error)
                     raise
                 _logger.info("trying again", provider=self.name, model=error.model, code=error.code, delay_seconds=delay)
-                if on_retry is not None:
-                    on_retry(error)
+                if terms.on_retry is not None:
+                    terms.on_retry(error)
             else:
                 return
             finally:
@@ -337,13 +347,15 @@ class GuardedProvider:
             adopt(error, provider=self.name, model="")
             raise
 
-    def _plan(self, request: ChatRequest, way: Way, attempts: int | None = None) -> Plan:
+    def _plan(self, request: ChatRequest, way: Way, terms: Terms | None = None) -> Plan:
         self._refuse_if_closed()
+        terms = terms or _ALONE
+        attempts: Any = terms.attempts
         if attempts is not None and (not isinstance(attempts, int) or attempts < 1):
             invalid("attempts", f"is {attempts!r}; expected a whole number, at least 1")
         model = request.options.model or self._default_model()
         abilities = self._abilities.get(model, self._general)
-        limits, timeouts = self._limits(request.options, abilities.capabilities)
+        limits, timeouts = self._limits(request.options, abilities.capabilities, has_fallback=terms.has_fallback)
         request = structs.replace(request, options=structs.replace(request.options, model=model or None, timeout=timeouts))
         if request.options.extra:
             check_extra(request.options.extra, self.extra_options, provider=self.name)
@@ -360,8 +372,8 @@ class GuardedProvider:
         if self._closed:
             raise InvalidRequestError(f"{self.name} was closed; load it again")
 
-    def _limits(self, options: Options, capabilities: Capabilities) -> tuple[TimeLimits, Timeouts]:
-        column = table_column(local=self.local, capabilities=capabilities, options=options)
+    def _limits(self, options: Options, capabilities: Capabilities, *, has_fallback: bool = False) -> tuple[TimeLimits, Timeouts]:
+        column = table_column(local=self.local, capabilities=capabilities, options=options, has_fallback=has_fallback)
         if options.timeout is not None:
             limits = resolve(column, options.timeouts, *self._own_timeouts)
             return limits, limits.as_timeouts()
@@ -398,6 +410,18 @@ class GuardedProvider:
     async def _supervised(self, work: Coroutine[Any, Any, _Result], *, seconds: float | None = None) -> _Result:
         limit = seconds or self._limits(Options(), self.capabilities)[0].total
         return await supervise(work, limit, clock=self._clock, conduct=self._conduct)
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """On what terms a provider is asked; see `stream_batches` and `attempt`."""
+
+    attempts: int | None = None
+    on_retry: OnRetry | None = None
+    started_at: float | None = None
+    has_fallback: bool = False
+
+
+_ALONE = Terms()
 
 
 class _Abilities:

@@ -31,17 +31,18 @@ class TimeLimits(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT = TimeLimits(connect=10, first_token=120, idle=60, total=15 * 60)
+WITH_FALLBACK = TimeLimits(connect=5, first_token=10, idle=10, total=15 * 60)
 REASONING = TimeLimits(connect=10, first_token=300, idle=120, total=30 * 60)
 LOCAL = TimeLimits(connect=2, first_token=600, idle=120, total=60 * 60)
 
 
-def table_column(*, local: bool, capabilities: Capabilities, options: Options) -> TimeLimits:
-    """The column of the contract's table that this call belongs to."""
+def table_column(*, local: bool, capabilities: Capabilities, options: Options, has_fallback: bool = False) -> TimeLimits:
+    """The column of the contract's table that this call belongs to. `has_fallback`: another target would answer instead."""
     if local:
         return LOCAL
     if capabilities.reasoning or options.reasoning_effort not in {None, "none"}:
         return REASONING
-    return DEFAULT
+    return WITH_FALLBACK if has_fallback else DEFAULT
 
 
 def resolve(column: TimeLimits, *settings: Timeouts) -> TimeLimits:

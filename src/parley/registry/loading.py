@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from parley.contract.capabilities import Capabilities, Limits, Model
+from parley.contract.capabilities import Limits, Model
 from parley.contract.codec import Codec
-from parley.contract.config import Config, config_fields
+from parley.contract.config import config_fields
 from parley.contract.errors import (
     ConfigurationError,
     FieldProblem,
@@ -19,22 +19,23 @@ from parley.contract.errors import (
     UnknownProviderError,
 )
 from parley.contract.pricing import Price
-from parley.guard.guarded import GuardedProvider, guard
+from parley.guard.clock import Clock, LoopClock
+from parley.guard.guarded import GuardedProvider
 from parley.guard.suggestions import did_you_mean
 from parley.providers import COMPATIBLE
 from parley.registry.configuration import Configured, configure
-from parley.registry.configuration_file import ConfigurationFile, ModelEntry, Route, read_configuration_file
-from parley.registry.definition import Definition, UnusableProviderError, define, told
+from parley.registry.configuration_file import ConfigurationFile, Route, read_configuration_file
+from parley.registry.definition import Definition, UnusableProviderError, define
 from parley.registry.description import ProviderDescription, Status, describe_fields, variables
 from parley.registry.discovery import BUILT_IN
 from parley.registry.environment import Environment, Found
 from parley.registry.explanation import missing_settings, why_unusable
 from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, build_index, overridden, provider_directories
+from parley.registry.making import listed_models, made
 from parley.registry.price_list import Seller
 from parley.registry.proof import Proven, proven_by, shipped_proof
 from parley.registry.switches import switch_problems, why_the_demo_is_off
-from parley.telemetry import register_secrets, scrub
-from parley.transport.http_provider import HttpProvider
+from parley.telemetry import register_secrets
 
 CONFIG_VARIABLE = "PARLEY_CONFIG"
 DEFAULT_VARIABLE = "PARLEY_DEFAULT"
@@ -53,7 +54,16 @@ def load_provider(name: str, **config: Any) -> GuardedProvider:
 class Registry:
     """Every provider by name. A broken plugin or a missing key rules out that one provider and is told in its description."""
 
-    def __init__(self, environment: Environment, file: ConfigurationFile, index: Index, *, problems: Sequence[FieldProblem] = ()) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        file: ConfigurationFile,
+        index: Index,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or LoopClock()
         self.environment = environment
         self.file = file
         self._index = index
@@ -62,6 +72,7 @@ class Registry:
         self._definitions: dict[str, Definition | UnusableProviderError] = {}
         self._configured: dict[str, Configured] = {}
         self._providers: dict[str, GuardedProvider] = {}
+        self._by_key: dict[str, list[GuardedProvider]] = {}
 
     @classmethod
     def from_environment(
@@ -71,11 +82,13 @@ class Registry:
         environ: Mapping[str, str] | None = None,
         directory: Path | str | None = None,
         forgiving: bool = False,
+        clock: Clock | None = None,
     ) -> Registry:
         """Read `.env`, `parley.toml` (`path`, else PARLEY_CONFIG, else ./parley.toml) and find the plugins; import none of them.
 
         `environ` and `directory` stand for the process's variables and working directory. Raises ConfigurationError where a file
-        cannot be read at all (a `forgiving` registry goes on without that file); what else is wrong is told by `check`.
+        cannot be read at all (a `forgiving` registry goes on without that file); what else is wrong is told by `check`. `clock` is the
+        time that providers are held to.
         """
         place = Path.cwd() if directory is None else Path(directory)
         unreadable: list[FieldProblem] | None = [] if forgiving else None
@@ -88,11 +101,11 @@ class Registry:
         file = _or_without(lambda: _read_file(path, environment, place, problems), ConfigurationFile(), unreadable)
         problems += unreadable or []
         index = build_index(environment, file, provider_directories(environment, place, problems))
-        return cls(environment, file, index, problems=problems)
+        return cls(environment, file, index, problems=problems, clock=clock)
 
     def with_overrides(self, overrides: Sequence[Override]) -> Registry:
         """A registry of the same sources with these settings over them. This one, and what it made, stays as it is."""
-        return Registry(self.environment, self.file, overridden(self._index, overrides), problems=self._own_problems)
+        return Registry(self.environment, self.file, overridden(self._index, overrides), problems=self._own_problems, clock=self.clock)
 
     def names(self) -> list[str]:
         """Every name that can be asked for, in the order in which providers are asked for a model."""
@@ -109,6 +122,16 @@ class Registry:
             self._providers[name] = self.load(name)
         return self._providers[name]
 
+    def get_for_keys(self, name: str) -> Sequence[GuardedProvider]:
+        """The provider of this name once for each of its keys, in their order; the first is that of `get`. Raises as `get` does."""
+        if name not in self._by_key:
+            first = self.get(name)
+            instance = self._instance(name)
+            definition = self._definition(instance)
+            keys = [] if isinstance(definition, UnusableProviderError) else self._configuration(instance, definition).keys[1:]
+            self._by_key[name] = [first, *(self.load(name, {"api_key": key}) for key in keys)]
+        return self._by_key[name]
+
     def load(self, name: str, arguments: Mapping[str, Any] | None = None) -> GuardedProvider:
         """A new guarded provider of this name, with these fields of its Config over every other source."""
         instance = self._instance(name)
@@ -122,7 +145,7 @@ class Registry:
             raise self._unusable(instance, definition, configured)
         register_secrets([*configured.config.secrets(), *configured.keys])
         try:
-            return _made(instance, definition, configured.config)
+            return made(instance, definition, configured.config, clock=self.clock)
         except UnusableProviderError as error:
             raise ConfigurationError(f"{name} ({instance.declared_by}) cannot be used: {error}", provider=name) from error
 
@@ -181,7 +204,7 @@ class Registry:
         definition = self._definition(instance)
         if isinstance(definition, UnusableProviderError):
             return ()
-        listed = _models(instance)
+        listed = listed_models(instance)
         models = list(definition.models if listed is None else listed)
         configured = self._configuration(instance, definition)
         default = self._default_model(definition, configured)
@@ -335,8 +358,9 @@ class Registry:
         }
 
     async def aclose(self) -> None:
-        """Close every provider that `get` has made."""
-        providers, self._providers = list(self._providers.values()), {}
+        """Close every provider that `get` and `get_for_keys` have made."""
+        others = [provider for by_key in self._by_key.values() for provider in by_key[1:]]
+        providers, self._providers, self._by_key = [*self._providers.values(), *others], {}, {}
         await asyncio.gather(*(provider.aclose() for provider in providers))
 
     def _instance(self, name: str) -> Instance:
@@ -428,23 +452,6 @@ class Registry:
         return why_the_demo_is_off(self.environment)
 
 
-def _made(instance: Instance, definition: Definition, config: Config) -> GuardedProvider:
-    """The provider, guarded. Raises UnusableProviderError for its author's fault, and the ParleyError with which it refuses its Config."""
-    try:
-        provider = definition.create(config, _redeclared(instance, definition))
-    except (ParleyError, UnusableProviderError):
-        raise
-    except (Exception, SystemExit) as error:
-        # A plugin's constructor may raise anything.
-        raise UnusableProviderError(scrub(f"it cannot be made: {told(error, instance.candidate)}")) from error
-    if instance.override is not None and instance.override.permits is not None and isinstance(provider, HttpProvider):
-        provider.restrict(instance.override.permits)
-    try:
-        return guard(provider, name=instance.name)
-    except ConfigurationError as error:
-        raise UnusableProviderError(error.message) from error
-
-
 def _or_without(read: Callable[[], _Source], nothing: _Source, unreadable: list[FieldProblem] | None) -> _Source:
     """What is read; where it cannot be read and the problems are collected, nothing."""
     try:
@@ -462,27 +469,6 @@ def _read_file(path: Path | str | None, environment: Environment, directory: Pat
         return read_configuration_file(directory / named, problems=problems)
     usual = directory / FILE_NAME
     return read_configuration_file(usual, problems=problems) if usual.is_file() else ConfigurationFile()
-
-
-def _models(instance: Instance) -> list[Model] | None:
-    entries: list[ModelEntry] | None = instance.entry.models if instance.entry else None
-    if entries is None:
-        return None
-    return [Model(entry.id, label=entry.label, description=entry.description, context_tokens=entry.context_tokens) for entry in entries]
-
-
-def _redeclared(instance: Instance, definition: Definition) -> dict[str, Any]:
-    """What the operator's table says otherwise than the author's declaration."""
-    declared: dict[str, Any] = {} if instance.own_name else {"name": instance.name, "label": instance.name}
-    if (models := _models(instance)) is not None:
-        declared["models"] = models
-    if instance.entry is not None:
-        for name in ("label", "description", "docs_url"):
-            if value := getattr(instance.entry, name):
-                declared[name] = value
-        if instance.entry.capabilities != Capabilities():
-            declared["capabilities"] = instance.entry.capabilities.over(definition.capabilities)
-    return declared
 
 
 def _counted(count: int) -> str:

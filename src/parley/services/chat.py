@@ -11,6 +11,7 @@ from msgspec import Struct, json, structs
 from parley.contract.errors import ErrorCode, InvalidRequestError
 from parley.contract.messages import Part, TextPart
 from parley.contract.request import ChatRequest
+from parley.dispatch.admission import Caller
 from parley.dispatch.client import Client
 from parley.guard.checks import invalid
 from parley.services.answers import Answer, OnDisconnect
@@ -18,7 +19,7 @@ from parley.services.errors import ConflictError
 from parley.services.generations import Generation, Generations, running_already
 from parley.services.principals import Principal
 from parley.services.requests import attachment_part, check_sendable, sent_context, sent_messages
-from parley.services.targets import resolved
+from parley.services.targets import caller_of, resolved
 from parley.services.titles import title_of
 from parley.services.validation import Problems
 from parley.services.views import MessageView, SessionSettings, message_view
@@ -58,6 +59,7 @@ class _Turn(Struct, frozen=True, kw_only=True):
     path: Sequence[MessageRecord]
     question: MessageRecord
     new: bool
+    caller: Caller
     provider: str | None = None
 
 
@@ -96,7 +98,7 @@ class Chat:
             return known
         content = await self._content(principal.user_id, text, attachments)
         question = _question(session, session.shown_leaf_id, content)
-        turn = _Turn(session=session, path=path, question=question, new=True, provider=options.get("provider"))
+        turn = _Turn(session=session, path=path, question=question, new=True, caller=caller_of(principal), provider=options.get("provider"))
         generation = _generation(session, body_hash=body_hash, key=key)
         try:
             self._refuse_second(session_id)
@@ -125,7 +127,7 @@ class Chat:
         session, path = await self._messages.context(principal.user_id, message.session_id, leaf_id=question_id)
         if not path or path[-1].role != "user":
             raise InvalidRequestError("there is no question before this message")
-        turn = _Turn(session=session, path=path[:-1], question=path[-1], new=False, provider=provider)
+        turn = _Turn(session=session, path=path[:-1], question=path[-1], new=False, caller=caller_of(principal), provider=provider)
         return await self._branch(turn, on_disconnect=on_disconnect)
 
     async def edit(
@@ -148,7 +150,8 @@ class Chat:
             session, path = await self._messages.context(principal.user_id, message.session_id, leaf_id=message.parent_id)
         attached: list[Part] = [part for part in message.parts if not isinstance(part, TextPart)]
         content = [TextPart(text=text), *attached] if attached else text
-        turn = _Turn(session=session, path=path, question=_question(session, message.parent_id, content), new=True, provider=provider)
+        question = _question(session, message.parent_id, content)
+        turn = _Turn(session=session, path=path, question=question, new=True, caller=caller_of(principal), provider=provider)
         return await self._branch(turn, on_disconnect=on_disconnect)
 
     async def cancel(self, principal: Principal, session_id: str) -> bool:
@@ -180,13 +183,13 @@ class Chat:
         client = self._client()
         asked, model = (turn.provider, None) if turn.provider else (session.provider, session.model)
         name, model = resolved(client, provider=asked, model=model)
-        provider = client.registry.get(name)
+        destination = client.destination(f"{name}/{model}" if model else name)
         prompt, earlier = sent_context(session, turn.path)
         messages = await sent_messages([*earlier, question], self._attachments, user_id=session.user_id)
         options = structs.replace(SessionSettings.read(session.settings).options(), model=model or None)
         request = ChatRequest(messages=messages, system_prompt=prompt, options=options)
-        batches = client.stream_batches(provider, request)
-        check_sendable(provider, request)
+        check_sendable(destination, request)
+        batches = client.stream_batches(destination, request, caller=turn.caller)
         message = MessageRecord(
             id=generation.message_id,
             session_id=session.id,
@@ -194,7 +197,7 @@ class Chat:
             role="assistant",
             content="",
             created_at=generation.created_at,
-            provider=provider.name,
+            provider=name,
             model=model,
         )
         answer = Answer(generation, message, question=question, on_disconnect=on_disconnect, log=self._stored)

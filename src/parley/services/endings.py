@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from parley.contract.errors import ErrorCode, ParleyError
 from parley.contract.messages import Part
 from parley.contract.response import ChatResponse, FinishReason
-from parley.services.events import DoneEvent, ErrorEvent, ShownCitation, ShownUsage
+from parley.services.events import DoneEvent, ErrorEvent, ShownCitation, ShownFallback, ShownUsage
 from parley.services.folding import MessageFold
 from parley.storage.generations import State
 from parley.storage.ids import now_ms
@@ -50,6 +50,8 @@ def finished_ending(reply: ChatResponse, started_at: int) -> Ending:
         warnings=reply.warnings,
         complete=reply.complete,
         price=reply.price,
+        attempts=reply.attempts,
+        fallback=reply.fallback,
     )
     return Ending(
         state="finished",
@@ -129,6 +131,7 @@ def last_event(message: MessageRecord, seq: int) -> LastEvent:
         time_to_first_token=details.time_to_first_token_ms,
         request_id=details.request_id,
         complete=details.complete,
+        fallback=ShownFallback.of(details.fallback),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from parley.contract.messages import FilePart, ImagePart, Part, ReasoningPart, TextPart, ToolCall, ToolResult
-from parley.contract.response import FinishReason
+from parley.contract.response import Attempt, Fallback, FinishReason
 from parley.contract.usage import Usage, UsageSource
 
 ATTACHMENT_SCHEME = "attachment:"
@@ -84,12 +84,42 @@ class ShownCitation(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     end_index: int | None = None
 
 
-class Fallback(Struct, frozen=True, kw_only=True, rename="camel"):
+class ShownFallback(Struct, frozen=True, kw_only=True, rename="camel"):
     """Who was asked, who answered instead, and why."""
 
     asked: str
     actual: str
     reason: str
+
+    @classmethod
+    def of(cls, fallback: Fallback | None) -> ShownFallback | None:
+        """A reply's fallback, as it is shown."""
+        return None if fallback is None else cls(asked=fallback.asked, actual=fallback.actual, reason=fallback.reason)
+
+
+class ShownAttempt(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A try that failed before the answer came; `usage` and `cost` where it had begun to answer. `seconds` is how long it took."""
+
+    provider: str
+    model: str
+    code: str
+    seconds: float
+    phase: str | None = None
+    usage: ShownUsage | None = None
+    cost: float | None = None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> ShownAttempt:
+        """A failed try, as it is shown."""
+        return cls(
+            provider=attempt.provider,
+            model=attempt.model,
+            code=attempt.code,
+            seconds=attempt.seconds,
+            phase=attempt.phase,
+            usage=None if attempt.usage is None else ShownUsage.of(attempt.usage),
+            cost=attempt.cost,
+        )
 
 
 class TokenEvent(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="token"):
@@ -157,7 +187,7 @@ class DoneEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     finish_reason: FinishReason
     cost: float | None
     seq: int
-    fallback: Fallback | None = None
+    fallback: ShownFallback | None = None
     refusal: str | None = None
     citations: list[ShownCitation] = []
     time_to_first_token: int | None = None

@@ -8,11 +8,10 @@ from typing import cast
 
 from msgspec import structs
 
-from parley.contract.capabilities import Capabilities
+from parley.contract.errors import CallerError
 from parley.contract.messages import FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall
 from parley.contract.request import ChatRequest
-from parley.guard.features import check_extra, fit_request, missing_features
-from parley.guard.guarded import GuardedProvider
+from parley.dispatch.targets import Destination
 from parley.services.errors import NotFoundError
 from parley.services.events import ATTACHMENT_SCHEME
 from parley.storage.attachments import AttachmentRecord, Attachments
@@ -56,11 +55,17 @@ async def sent_messages(records: Iterable[MessageRecord], attachments: Attachmen
     return messages
 
 
-def check_sendable(provider: GuardedProvider, request: ChatRequest) -> None:
-    """Refuse a valid request that the provider would refuse before it sends anything. Raises CallerError."""
-    own = next((model.capabilities for model in provider.models if model.id == request.options.model), Capabilities())
-    fit_request(request, missing_features(own.over(provider.capabilities)), provider=provider.name)
-    check_extra(request.options.extra, provider.extra_options, provider=provider.name)
+def check_sendable(destination: Destination, request: ChatRequest) -> None:
+    """Refuse a valid request that nobody who may answer would send. Raises what the first of them says: a CallerError."""
+    refusals: list[CallerError] = []
+    for provider, model in destination.providers:
+        try:
+            provider.check_sendable(structs.replace(request, options=structs.replace(request.options, model=model or None)))
+        except CallerError as error:
+            refusals.append(error)
+        else:
+            return
+    raise refusals[0]
 
 
 async def _sent_part(part: Part, attachments: Attachments, user_id: str) -> Part:

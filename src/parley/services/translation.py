@@ -9,6 +9,7 @@ from parley.contract.events import (
     Event,
     PartAdded,
     ReasoningDelta,
+    Restarted,
     TextDelta,
     ToolCallEnded,
     ToolCallStarted,
@@ -20,6 +21,7 @@ from parley.services.events import (
     LoggedEvent,
     PartEvent,
     ReasoningEvent,
+    RestartEvent,
     ShownFile,
     ShownImage,
     ShownToolCall,
@@ -86,6 +88,10 @@ class Translation:
         warning = event.warning
         return lambda message_id, seq: WarningEvent(code=warning.code, message=warning.message, message_id=message_id, seq=seq)
 
+    def _restarted(self, event: Restarted) -> Numbered:
+        self._open.clear()
+        return lambda message_id, seq: RestartEvent(reason=event.reason, message_id=message_id, seq=seq)
+
     _handlers: ClassVar[dict[type, Callable[[Translation, Any], Numbered | None]]] = {
         TextDelta: _text,
         ReasoningDelta: _reasoning,
@@ -93,6 +99,7 @@ class Translation:
         ToolCallEnded: _call_ended,
         PartAdded: _part,
         WarningRaised: _warning,
+        Restarted: _restarted,
     }
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct, convert, field, structs, to_builtins
 
 from parley.contract.options import Options, ReasoningEffort
 from parley.contract.response import FinishReason, ResponseWarning
-from parley.services.events import Fallback, ShownCitation, ShownPart, ShownUsage, shown_parts
+from parley.services.events import ShownAttempt, ShownCitation, ShownFallback, ShownPart, ShownUsage, shown_parts
 from parley.services.times import rfc3339
 from parley.storage.messages import MessageRecord, StoredError
 from parley.storage.sessions import SessionRecord
@@ -103,7 +103,8 @@ class AnswerMetadata(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     citations: list[ShownCitation] = []
     warnings: list[ResponseWarning] = []
     error: ShownError | None = None
-    fallback: Fallback | None = None
+    fallback: ShownFallback | None = None
+    attempts: list[ShownAttempt] = []
 
 
 class MessageView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -184,6 +185,8 @@ def _metadata(message: MessageRecord) -> AnswerMetadata:
         citations=[ShownCitation(**structs.asdict(citation)) for citation in details.citations],
         warnings=details.warnings,
         error=None if details.error is None else _error(details.error),
+        fallback=ShownFallback.of(details.fallback),
+        attempts=[ShownAttempt.of(attempt) for attempt in details.attempts],
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 from parley.contract.errors import Action
 from parley.contract.messages import Part, TextPart
 from parley.contract.pricing import Price
-from parley.contract.response import Citation, FinishReason, ResponseWarning
+from parley.contract.response import Attempt, Citation, Fallback, FinishReason, ResponseWarning
 from parley.contract.usage import Usage
 from parley.storage.database import Database
 from parley.storage.errors import NotFoundError
@@ -32,7 +32,10 @@ class StoredError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of an answer besides its content; times in milliseconds, `price` is what its cost was reckoned with."""
+    """What is known of an answer besides its content; times in milliseconds, `price` is what its cost was reckoned with.
+
+    `attempts` are the tries that failed before it, each with what it cost; `fallback` says that another target answered.
+    """
 
     usage: Usage | None = None
     response_time_ms: int | None = None
@@ -45,6 +48,8 @@ class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     complete: bool = True
     error: StoredError | None = None
     price: Price | None = None
+    attempts: list[Attempt] = []
+    fallback: Fallback | None = None
 
 
 class MessageRecord(Struct, frozen=True, kw_only=True):

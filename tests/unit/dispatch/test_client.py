@@ -150,11 +150,11 @@ async def test_an_option_beside_the_options_is_told_where_it_belongs(client: Cli
 
 
 async def test_requests_in_the_contracts_form_are_answered_and_counted(client: Client) -> None:
-    provider, model = client.provider_for("echo/echo-1")
-    assert (provider.name, model) == ("echo", "echo-1")
+    destination = client.destination("echo/echo-1")
+    assert (destination.name, destination.model) == ("echo", "echo-1")
     request = ChatRequest(messages=[Message(role="user", content="hi")])
-    assert (await client.generate(provider, request)).text == "whole echo-1: hi"
-    batches = client.stream_batches(provider, request)
+    assert (await client.generate(destination, request)).text == "whole echo-1: hi"
+    batches = client.stream_batches(destination, request)
     first = await anext(batches)
     assert not client.idle
     events = [*first, *[event async for batch in batches for event in batch]]

@@ -64,11 +64,12 @@ def test_a_configured_provider_goes_before_one_that_is_not(tmp_path: Path) -> No
         registry.get(name)
 
 
-def test_a_route_is_refused_in_words_until_it_is_served(tmp_path: Path) -> None:
+def test_a_routes_name_is_that_route_and_takes_no_model(tmp_path: Path) -> None:
     registry = _registry(tmp_path, TWO + ROUTE)
     registry.check()
-    with pytest.raises(UnsupportedFeatureError, match="routes are parsed but not served by this version"):
-        resolve_model(registry, "fast")
+    assert resolve_model(registry, "fast") == ("fast", "")
+    with pytest.raises(UnknownModelError, match='ask for "fast" alone'):
+        resolve_model(registry, "fast/shared")
 
 
 @pytest.mark.parametrize(

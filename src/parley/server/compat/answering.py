@@ -13,6 +13,7 @@ from litestar.types import Receive, Scope, Send
 
 from parley.contract.errors import ErrorCode, ParleyError
 from parley.contract.response import ChatResponse, ResponseWarning
+from parley.dispatch.trail import Trail
 from parley.server.errors import MethodNotAllowedError, error_headers, status_of
 from parley.services.errors import BodyTooLargeError
 from parley.telemetry import scrub
@@ -60,19 +61,6 @@ class Reply(Response[bytes]):
         await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
-class Tries:
-    """Counts how often a provider was asked."""
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 1
-
-    def again(self, _error: ParleyError) -> None:
-        """One more."""
-        self.count += 1
-
-
 def vendor_status(error: ParleyError) -> int:
     """The status that an error means on a vendor's wire. The vendor's own refusal of its key is never a 401: our key is good."""
     return status_of(error) if isinstance(error, MethodNotAllowedError) else _STATUSES.get(error.code, status_of(error))
@@ -86,9 +74,12 @@ def vendor_error_headers(error: ParleyError) -> dict[str, str]:
     return headers
 
 
-def reply_headers(*, provider: str, tries: Tries, warnings: Sequence[ResponseWarning]) -> dict[str, str]:
-    """Who answered, at which attempt, and what was left out on the way."""
-    headers = {"x-parley-provider": provider, "x-parley-attempts": str(tries.count)}
+def reply_headers(trail: Trail, *, warnings: Sequence[ResponseWarning]) -> dict[str, str]:
+    """Who answered, at which attempt, instead of whom, and what was left out on the way."""
+    headers = {"x-parley-provider": trail.provider, "x-parley-attempts": str(max(1, trail.tries))}
+    if (fallback := trail.fallback) is not None:
+        told = f"asked={fallback.asked}; actual={fallback.actual}; reason={fallback.reason}"
+        headers["x-parley-fallback"] = _header_text(told)
     if warnings:
         told = " | ".join(f"{warning.code}: {warning.message}" for warning in warnings)
         headers["x-parley-warnings"] = _header_text(told)

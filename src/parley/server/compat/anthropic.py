@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from litestar import Response
+from msgspec import structs
 
 from parley.contract.errors import CallerError, MissingCredentialError, ParleyError, UnsupportedFeatureError
 from parley.contract.response import ChatResponse, ResponseWarning
@@ -19,7 +20,6 @@ from parley.server.compat.answering import (
     MAX_BODY_BYTES,
     ClientGoneError,
     Reply,
-    Tries,
     body_of,
     reply_headers,
     vendor_error_headers,
@@ -30,6 +30,7 @@ from parley.server.compat.endpoint import ERRORS, AnyRequest, Asked, Endpoint, i
 from parley.server.policy import Route, signed_in
 from parley.server.sse import Heartbeat
 from parley.services.principals import Principal
+from parley.services.targets import caller_of
 from parley.telemetry import scrub
 from parley.wire.anthropic_messages_server import MessagesCall, read_messages_request
 from parley.wire.anthropic_messages_server_reply import encode_error, encode_error_event, encode_message, encode_token_count
@@ -98,7 +99,7 @@ class Messages(Endpoint[MessagesCall]):
         try:
             asked = self._asked(await body_of(request), request, principal)
             count, warnings = await while_present(self._count(asked), request.receive)
-            headers = reply_headers(provider=asked.provider.name, tries=asked.tries, warnings=warnings)
+            headers = reply_headers(asked.trail, warnings=warnings)
             return Reply(encode_token_count(count), headers=headers)
         except ClientGoneError:
             return Reply(b"", status=CLIENT_GONE_STATUS)
@@ -106,13 +107,16 @@ class Messages(Endpoint[MessagesCall]):
             return self._refusal(error, asked.call if asked is not None else None, request)
 
     async def _count(self, asked: Asked[MessagesCall]) -> tuple[int, list[ResponseWarning]]:
-        if asked.provider.capabilities.count_tokens is not False:
+        provider, model = asked.destination.providers[0]
+        asked.trail.provider = provider.name
+        request = structs.replace(asked.request, options=structs.replace(asked.request.options, model=model or None))
+        if provider.capabilities.count_tokens is not False:
             try:
-                return await asked.provider.count_tokens(asked.request), asked.warnings
+                return await provider.count_tokens(request), asked.warnings
             except UnsupportedFeatureError as error:
                 if error.fields:  # something in the request is not supported, not the counting
                     raise
-        return asked.provider.estimate_tokens(asked.request), [_ESTIMATED, *asked.warnings]
+        return provider.estimate_tokens(request), [_ESTIMATED, *asked.warnings]
 
     def _read(self, body: bytes, request: AnyRequest, principal: Principal) -> Asked[MessagesCall]:
         asked = self._asked(body, request, principal)
@@ -123,11 +127,12 @@ class Messages(Endpoint[MessagesCall]):
     def _asked(self, body: bytes, request: AnyRequest, principal: Principal) -> Asked[MessagesCall]:
         fields = body_object(body)
         client = self._client()
-        provider, model = client.provider_for(name_at(fields.get("model"), "model"))
+        destination = client.destination(name_at(fields.get("model"), "model"))
+        model = destination.model
         call = read_messages_request(
             fields,
             model=model,
-            behind=Behind(provider=provider.name, wire=provider.wire_of(model), options=provider.extra_options),
+            behind=Behind(provider=destination.name, wire=destination.wire, options=destination.extra_options),
             strict=is_strict(request),
             recall=partial(self._memory.recall, principal.user_id),
             betas=[beta.strip() for beta in (header_of(request.scope, b"anthropic-beta") or "").split(",") if beta.strip()],
@@ -136,12 +141,11 @@ class Messages(Endpoint[MessagesCall]):
             call=call,
             request=call.request,
             client=client,
-            provider=provider,
+            destination=destination,
             model=model,
-            tenant=principal.user_id,
+            caller=caller_of(principal),
             stream=call.stream,
             warnings=call.warnings,
-            tries=Tries(),
         )
 
     def _whole_body(self, asked: Asked[MessagesCall], reply: ChatResponse) -> bytes:

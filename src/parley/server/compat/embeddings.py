@@ -13,12 +13,12 @@ from litestar import Response
 from parley.contract.embeddings import Embeddings
 from parley.contract.errors import ParleyError
 from parley.dispatch.client import Client
+from parley.dispatch.trail import Trail
 from parley.server.compat.answering import (
     CLIENT_GONE_STATUS,
     MAX_BODY_BYTES,
     ClientGoneError,
     Reply,
-    Tries,
     body_of,
     reply_headers,
     vendor_error_headers,
@@ -89,10 +89,10 @@ class EmbeddingsEndpoint:
         provider, model = client.embedder_for(name_at(fields.get("model"), "model"))
         same_wire = provider.wire_of(model) in _SAME
         call = read_embeddings_request(fields, model=model, same_wire=same_wire, strict=is_strict(request))
-        tries = Tries()
-        found = await while_present(client.embeddings(provider, call.request, on_retry=tries.again), request.receive)
+        trail = Trail(provider.name, model)
+        found = await while_present(client.embeddings(provider, call.request, on_retry=trail.again), request.receive)
         self._count(found)
-        headers = reply_headers(provider=found.provider, tries=tries, warnings=[*call.warnings, *found.warnings])
+        headers = reply_headers(trail, warnings=[*call.warnings, *found.warnings])
         return Reply(encode_embeddings_reply(found, encoding=call.encoding), headers=headers)
 
     def _count(self, found: Embeddings) -> None:

@@ -8,20 +8,21 @@ from contextlib import aclosing
 from typing import Any, Generic, Protocol, TypeVar
 
 from litestar import Request, Response
-from msgspec import Struct
+from msgspec import Struct, field
 
 from parley.contract.errors import ParleyError
 from parley.contract.events import Event, ResponseFinished, WarningRaised
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ResponseWarning
+from parley.dispatch.admission import Caller
 from parley.dispatch.client import Client
-from parley.guard.guarded import GuardedProvider
+from parley.dispatch.targets import Destination
+from parley.dispatch.trail import Trail
 from parley.server.boundary import header_of
 from parley.server.compat.answering import (
     CLIENT_GONE_STATUS,
     ClientGoneError,
     Reply,
-    Tries,
     body_of,
     cost_header,
     reply_headers,
@@ -46,12 +47,12 @@ class Asked(Struct, Generic[Call], frozen=True, kw_only=True):
     call: Call
     request: ChatRequest
     client: Client
-    provider: GuardedProvider
+    destination: Destination
     model: str
-    tenant: str
+    caller: Caller
     stream: bool
     warnings: list[ResponseWarning]
-    tries: Tries
+    trail: Trail = field(default_factory=Trail)
 
 
 class Writer(Protocol):
@@ -107,20 +108,22 @@ class Endpoint(ABC, Generic[Call]):
             return self._refusal(error, asked.call if asked is not None else None, request)
 
     async def _whole(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
-        reply = await while_present(asked.client.generate(asked.provider, asked.request, on_retry=asked.tries.again), request.receive)
+        reply = await while_present(
+            asked.client.generate(asked.destination, asked.request, trail=asked.trail, caller=asked.caller), request.receive
+        )
         self._finished(asked, reply)
-        headers = reply_headers(provider=reply.provider, tries=asked.tries, warnings=[*asked.warnings, *reply.warnings])
+        headers = reply_headers(asked.trail, warnings=[*asked.warnings, *reply.warnings])
         return Reply(self._whole_body(asked, reply), headers={**headers, **cost_header(reply)})
 
     async def _stream(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
-        batches = asked.client.stream_batches(asked.provider, asked.request, on_retry=asked.tries.again)
+        batches = asked.client.stream_batches(asked.destination, asked.request, trail=asked.trail, caller=asked.caller, on_cut="error")
         try:
             first = await while_present(_first(batches), request.receive)
         except BaseException:
             await batches.aclose()
             raise
         early = [event.warning for event in first if isinstance(event, WarningRaised)]
-        headers = reply_headers(provider=asked.provider.name, tries=asked.tries, warnings=[*asked.warnings, *early])
+        headers = reply_headers(asked.trail, warnings=[*asked.warnings, *early])
         return EventStream(self._frames(asked, first, batches), heartbeat=self.heartbeat, metrics=self._metrics, headers=headers)
 
     async def _frames(self, asked: Asked[Call], first: list[Event], batches: AsyncGenerator[list[Event]]) -> AsyncGenerator[bytes]:
@@ -142,14 +145,14 @@ class Endpoint(ABC, Generic[Call]):
 
     def _finished(self, asked: Asked[Call], reply: ChatResponse) -> None:
         self._metrics.answer_finished(
-            asked.provider.name,
+            reply.provider,
             prompt_tokens=reply.usage.prompt_tokens,
             completion_tokens=reply.usage.completion_tokens,
             first_token_ms=reply.time_to_first_token_ms,
         )
         if calls := reply.tool_calls:
             for number, state in call_states(reply.parts).items():
-                self._memory.remember(asked.tenant, calls[number].id, state)
+                self._memory.remember(asked.caller.tenant, calls[number].id, state)
 
 
 def is_strict(request: AnyRequest) -> bool:

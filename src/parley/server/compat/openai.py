@@ -14,11 +14,12 @@ from litestar import Response
 
 from parley.contract.errors import ParleyError
 from parley.contract.response import ChatResponse
-from parley.server.compat.answering import MAX_BODY_BYTES, Reply, Tries, vendor_error_headers, vendor_status
+from parley.server.compat.answering import MAX_BODY_BYTES, Reply, vendor_error_headers, vendor_status
 from parley.server.compat.endpoint import ERRORS, AnyRequest, Asked, Endpoint, is_strict
 from parley.server.policy import Route, signed_in
 from parley.server.sse import Heartbeat
 from parley.services.principals import Principal
+from parley.services.targets import caller_of
 from parley.telemetry import scrub
 from parley.wire.openai_chat_server import ChatCall, decode_request, error_param
 from parley.wire.openai_chat_server_reply import ChunkWriter, encode_completion, encode_error, encode_error_event
@@ -64,18 +65,18 @@ class ChatCompletions(Endpoint[ChatCall]):
     def _read(self, body: bytes, request: AnyRequest, principal: Principal) -> Asked[ChatCall]:
         call = decode_request(body, strict=is_strict(request), recall=partial(self._memory.recall, principal.user_id))
         client = self._client()
-        provider, model = client.provider_for(call.model)
-        fitted, warnings = call.fit(model, provider.extra_options)
+        destination = client.destination(call.model)
+        model = destination.model
+        fitted, warnings = call.fit(model, destination.extra_options)
         return Asked(
             call=call,
             request=fitted,
             client=client,
-            provider=provider,
+            destination=destination,
             model=model,
-            tenant=principal.user_id,
+            caller=caller_of(principal),
             stream=call.stream,
             warnings=warnings,
-            tries=Tries(),
         )
 
     def _whole_body(self, asked: Asked[ChatCall], reply: ChatResponse) -> bytes:

@@ -14,12 +14,13 @@ from litestar import Response
 
 from parley.contract.errors import CallerError, MissingCredentialError, ParleyError
 from parley.contract.response import ChatResponse
-from parley.server.compat.answering import MAX_BODY_BYTES, Reply, Tries, vendor_error_headers, vendor_status
+from parley.server.compat.answering import MAX_BODY_BYTES, Reply, vendor_error_headers, vendor_status
 from parley.server.compat.endpoint import ERRORS, AnyRequest, Asked, Endpoint, is_strict
 from parley.server.compat.openai import refusal, render_error
 from parley.server.policy import Route, signed_in
 from parley.server.sse import Heartbeat
 from parley.services.principals import Principal
+from parley.services.targets import caller_of
 from parley.telemetry import scrub
 from parley.wire.openai_chat_server_reply import encode_error
 from parley.wire.openai_responses_server import ResponsesCall, read_responses_request
@@ -69,11 +70,12 @@ class Responses(Endpoint[ResponsesCall]):
     def _read(self, body: bytes, request: AnyRequest, principal: Principal) -> Asked[ResponsesCall]:
         fields = body_object(body)
         client = self._client()
-        provider, model = client.provider_for(name_at(fields.get("model"), "model"))
+        destination = client.destination(name_at(fields.get("model"), "model"))
+        model = destination.model
         call = read_responses_request(
             fields,
             model=model,
-            behind=Behind(provider=provider.name, wire=provider.wire_of(model), options=provider.extra_options),
+            behind=Behind(provider=destination.name, wire=destination.wire, options=destination.extra_options),
             strict=is_strict(request),
             recall=partial(self._memory.recall, principal.user_id),
         )
@@ -81,12 +83,11 @@ class Responses(Endpoint[ResponsesCall]):
             call=call,
             request=call.request,
             client=client,
-            provider=provider,
+            destination=destination,
             model=model,
-            tenant=principal.user_id,
+            caller=caller_of(principal),
             stream=call.stream,
             warnings=call.warnings,
-            tries=Tries(),
         )
 
     def _whole_body(self, asked: Asked[ResponsesCall], reply: ChatResponse) -> bytes:

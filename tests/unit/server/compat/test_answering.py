@@ -16,9 +16,9 @@ from parley.contract.errors import (
     UnsupportedFeatureError,
 )
 from parley.contract.response import ChatResponse, ResponseWarning
+from parley.dispatch.trail import Trail
 from parley.server.compat.answering import (
     ClientGoneError,
-    Tries,
     cost_header,
     reply_headers,
     vendor_error_headers,
@@ -116,10 +116,10 @@ def test_clients_are_told_whether_to_try_again_and_when() -> None:
 
 
 def test_warnings_are_one_short_line_of_ascii_without_secrets() -> None:
-    tries = Tries()
-    tries.again(OverloadedError("busy"))
+    trail = Trail("acme", "m1")
+    trail.again(OverloadedError("busy"))
     hostile = ResponseWarning(code="field_dropped", message="grün\r\nset-cookie: a=b; Bearer sk-verysecretkey123456 " + "x" * 5000)
-    headers = reply_headers(provider="acme", tries=tries, warnings=[hostile, hostile])
+    headers = reply_headers(trail, warnings=[hostile, hostile])
     assert headers["x-parley-attempts"] == "2"
     told = headers["x-parley-warnings"]
     assert told.startswith("field_dropped: gr?n set-cookie")
@@ -127,7 +127,7 @@ def test_warnings_are_one_short_line_of_ascii_without_secrets() -> None:
     assert "\n" not in told
     assert "verysecret" not in told
     assert len(told) <= 2000
-    assert "x-parley-warnings" not in reply_headers(provider="acme", tries=tries, warnings=[])
+    assert "x-parley-warnings" not in reply_headers(trail, warnings=[])
 
 
 @pytest.mark.parametrize(("cost", "shown"), [(None, None), (0.0, "0"), (0.25, "0.25"), (1.0, "1"), (0.0000012, "0.0000012")])

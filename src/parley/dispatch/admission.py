@@ -1,0 +1,92 @@
+"""Who may be asked now: the door that each try of a target passes, and what is given back afterwards. Counts nothing itself."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from parley.contract.response import RateLimits
+from parley.contract.usage import Usage
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who asks. Empty where nobody is known: a program that uses the library. A higher `priority` waits less."""
+
+    user_id: str = ""
+    api_key_id: str = ""
+    tenant: str = ""
+    priority: int = 0
+
+
+NOBODY = Caller()
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """One try, as limits see it. `key` says which of a provider's keys it takes ("" = its only one), never the key itself.
+
+    `tokens` is what it may use at most, as nearly as that is known: the prompt, estimated, and the longest answer.
+    """
+
+    provider: str
+    key: str = ""
+    user: str = ""
+    api_key: str = ""
+    tokens: int = 0
+    priority: int = 0
+
+
+class Reservation(Protocol):
+    """A place that one try holds. Exactly one of `settle` and `release` ends it."""
+
+    def settle(self, usage: Usage) -> None:
+        """The real usage takes the place of what was reserved, and the place is free."""
+        ...
+
+    def release(self) -> None:
+        """Nothing was used: it was refused, or given up before it was sent."""
+        ...
+
+    def learn(self, limits: RateLimits) -> None:
+        """What the vendor's headers say is left."""
+        ...
+
+
+class Admission(Protocol):
+    """Lets tries in."""
+
+    async def admit(self, subject: Subject) -> Reservation:
+        """Wait for a place. Raises LimitExceededError, QueueFullError or BudgetExceededError; `provider` is set where it is the
+        provider's limit, so that another target may have room.
+        """
+        ...
+
+    def headroom(self, provider: str) -> float:
+        """How much of a provider's limits is free, from 0 to 1."""
+        ...
+
+
+class Unlimited:
+    """Nobody is counted. Dispatch knows it and does not even ask."""
+
+    async def admit(self, subject: Subject) -> Reservation:
+        """At once."""
+        return _NOTHING
+
+    def headroom(self, provider: str) -> float:
+        """All of it."""
+        return 1.0
+
+
+class _Nothing:
+    def settle(self, usage: Usage) -> None:
+        """Nothing is counted."""
+
+    def release(self) -> None:
+        """Nothing was reserved."""
+
+    def learn(self, limits: RateLimits) -> None:
+        """Nothing is kept."""
+
+
+_NOTHING = _Nothing()

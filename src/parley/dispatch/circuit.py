@@ -1,0 +1,80 @@
+"""Whether a target is worth asking: opens after failures, lets single probes through, closes when one succeeds. Knows no error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from math import inf
+
+FAILURES = 3
+"""So many tries in a row must fail."""
+FIRST_REST_SECONDS = 5.0
+LONGEST_REST_SECONDS = 20.0
+"""After each probe that fails the rest is twice as long, up to this: who recovers is asked again within half a minute."""
+LONGEST_ORDERED_REST_SECONDS = 3600.0
+
+
+class Circuit:
+    """Closed: everybody may try. Open: nobody, until its rest is over; then one at a time, to see."""
+
+    __slots__ = ("_failures", "_jitter", "_opened_at", "_probing", "_rest_seconds", "_until", "limited")
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._failures = 0
+        self._until = -inf
+        self._opened_at = -inf
+        self._rest_seconds = 0.0
+        self._probing = False
+        self.limited = False
+        """Whether the target itself said how long to stay away."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is held against the target."""
+        return self._until == -inf
+
+    def ready(self, now: float) -> bool:
+        """Whether a try may begin."""
+        return self._until == -inf or (now >= self._until and not self._probing)
+
+    def seconds_to_rest(self, now: float) -> float:
+        """How long it is not to be asked; 0 where it may be."""
+        return max(0.0, self._until - now)
+
+    def begin(self, now: float) -> bool:
+        """A try begins; True where it is the probe, which must end with `succeeded`, `failed` or `left`."""
+        if self._until == -inf or self._probing or now < self._until:
+            return False
+        self._probing = True
+        return True
+
+    def succeeded(self, *, began_at: float) -> None:
+        """The target answers again. A try that began before it failed says nothing of that."""
+        if began_at < self._opened_at:
+            return
+        self._failures = 0
+        self._until = self._opened_at = -inf
+        self._rest_seconds = 0.0
+        self._probing = self.limited = False
+
+    def failed(self, now: float, *, rest_seconds: float | None = None) -> None:
+        """A try failed. With `rest_seconds` the target said, or it is known, how long it is no use to ask again."""
+        probed, self._probing = self._probing, False
+        self._failures += 1
+        if rest_seconds is not None:
+            self.limited = True
+            self._open(now, min(rest_seconds, LONGEST_ORDERED_REST_SECONDS))
+        elif probed or (self.closed and self._failures >= FAILURES):
+            self.limited = False
+            self._rest_seconds = min(LONGEST_REST_SECONDS, self._rest_seconds * 2 or FIRST_REST_SECONDS)
+            # A little earlier than others, never later: many processes must not probe at the same moment.
+            self._open(now, self._rest_seconds * (1 - 0.2 * self._jitter()))
+
+    def left(self) -> None:
+        """The probe ended and says nothing: another may begin."""
+        self._probing = False
+
+    def _open(self, now: float, seconds: float) -> None:
+        self._opened_at = now
+        self._until = max(self._until, now + seconds)
