@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 from provider_pages import environment_example, provider_pages
 from wire_pages import wire_pages
 
@@ -274,10 +275,10 @@ def _written(parameter: Any) -> str:
     return names if parameter.is_flag or parameter.count else f"{names} {(parameter.metavar or parameter.type.name).upper()}"
 
 
-async def routes() -> list[Any]:
-    """The server's route table, from an application that stands in an empty directory."""
+async def routes() -> tuple[list[Any], list[Any]]:
+    """The server's tables of routes and of sockets, from an application that stands in an empty directory."""
     from parley.config import load_settings
-    from parley.server.app import route_table
+    from parley.server.app import route_table, socket_table
     from parley.server.composition import Services
     from parley.server.metrics import Metrics
 
@@ -285,7 +286,8 @@ async def routes() -> list[Any]:
         settings = load_settings(environ={}, directory=Path(directory))
         services = await Services.open(settings, None)
         try:
-            return list(route_table(settings, services, metrics=Metrics()))
+            metrics = Metrics()
+            return list(route_table(settings, services, metrics=metrics)), list(socket_table(settings, services, metrics=metrics))
         finally:
             await services.aclose()
 
@@ -294,12 +296,45 @@ def http_page() -> str:
     """Every route with its policy."""
     lines = [NOTE, "# HTTP\n", "A running server describes itself at `/api/v1/openapi.json`, with a page at `/api/v1/docs`.\n"]
     lines += ["| route | what it does | who | API key scopes |", "|---|---|---|---|"]
-    for route in asyncio.run(routes()):
-        if route.documented:
-            who = "everybody" if "anonymous" in route.policy.principals else ", ".join(sorted(route.policy.principals))
-            scopes = ", ".join(sorted(route.policy.scopes))
-            lines.append(f"| {route.method} `{route.path}` | {route.summary} | {who} | {scopes} |")
+    documented, sockets = asyncio.run(routes())
+    lines += [
+        f"| {route.method} `{route.path}` | {route.summary} | {' | '.join(audience(route.policy))} |"
+        for route in documented
+        if route.documented
+    ]
+    for socket in sockets:
+        lines += ["", f"## WebSocket `{socket.path}`", "", SOCKET_WORDS, "", *frame_lines(socket)]
     return "\n".join(lines) + "\n"
+
+
+SOCKET_WORDS = """\
+Frames are JSON texts with a `type`, at most 1 MiB each, a burst of 60 and then 20 a second. The server says `connected`; `auth` with a
+token or an API key has 10 s and is answered by `auth_success` or `auth_error`, after which it closes with 4401. Answers come as the
+events of `POST /api/v1/chat/message`, each with its `sessionId`; `acknowledged` says what an `id:` line says there: everything of
+`messageId` up to `seq` is stored. `done` or `error` is the last event of an answer. An `error` without a `messageId` belongs to a frame
+that began nothing. One socket reads an answer of each session, 32 at most; closing it stops nothing, unless the frame asked for that by
+`onDisconnect`. Pages of other origins than the server's own (`PUBLIC_URL`) and `CORS_ORIGINS` get 403."""
+
+
+def audience(policy: Any) -> tuple[str, str]:
+    """Who may, and with which scopes an API key may."""
+    if policy is None:
+        return "everybody", ""
+    who = "everybody" if "anonymous" in policy.principals else ", ".join(sorted(policy.principals))
+    return who, ", ".join(sorted(policy.scopes))
+
+
+def frame_lines(socket: Any) -> list[str]:
+    """What a client may send, by the types that the server reads."""
+    from parley.server.routes.socket import ClientFrame
+
+    lines = ["| frame | fields | what it does | who | API key scopes |", "|---|---|---|---|---|"]
+    for kind in get_args(ClientFrame):
+        name = kind.__struct_config__.tag
+        fields = ", ".join(f"`{field.encode_name}`" + ("" if field.required else "?") for field in msgspec.structs.fields(kind))
+        words = " ".join(kind.__doc__.split())
+        lines.append(f"| `{name}` | {fields} | {words} | {' | '.join(audience(socket.policies[name]))} |")
+    return lines
 
 
 def pages() -> dict[str, str]:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import uvicorn
@@ -15,6 +16,7 @@ from parley.config import load_settings
 from parley.registry.loading import Registry
 from parley.server.app import build_app
 from parley.server.composition import Services
+from parley.server.websocket import MAX_FRAME_BYTES
 
 from .server_process import REPLY_SECONDS, ServerProcess
 
@@ -46,7 +48,9 @@ class ServerInside(ServerProcess):
         registry = Registry.from_environment(environ=self._environ, directory=self._directory)
         self.services = await Services.open(settings, registry)
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(build_app(settings, self.services), lifespan="on", ws="none", log_config=None, access_log=False)
+        app = build_app(settings, self.services)
+        socket_options: dict[str, Any] = {"ws": "websockets-sansio", "ws_max_size": MAX_FRAME_BYTES, "ws_per_message_deflate": False}
+        config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, **socket_options)
         self._server = _Announcing(config)
         self._serving = asyncio.create_task(self._server._serve([listening]))
         await self._server.ready.wait()

@@ -95,13 +95,17 @@ async def _run(settings: Settings, registry: Registry, listening: socket.socket,
 
     from parley.server.app import build_app
     from parley.server.composition import Services
+    from parley.server.websocket import MAX_FRAME_BYTES
 
     services = await Services.open(settings, registry)
     _say("data", str(settings.data_directory))
     config = Config(
         build_app(settings, services),
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        # Nothing of a conversation is worth the memory of a compressor for each reader.
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,

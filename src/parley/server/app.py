@@ -16,11 +16,11 @@ from parley.server.boundary import Boundary, TrustedProxies
 from parley.server.compat.table import compat_routes
 from parley.server.composition import Services
 from parley.server.errors import handle_exception
-from parley.server.handlers import Handlers
+from parley.server.handlers import Handlers, socket_handler
 from parley.server.metrics import Metrics
 from parley.server.openapi import openapi_document
 from parley.server.pages import Pages
-from parley.server.policy import Method, Route
+from parley.server.policy import Method, Route, SocketRoute
 from parley.server.routes.attachments import AttachmentRoutes
 from parley.server.routes.auth import AuthRoutes
 from parley.server.routes.chat import ChatRoutes
@@ -28,7 +28,9 @@ from parley.server.routes.extracts import ExtractRoutes
 from parley.server.routes.keys import KeyRoutes
 from parley.server.routes.providers import ProviderRoutes
 from parley.server.routes.sessions import SessionRoutes
+from parley.server.routes.socket import ChatSocket
 from parley.server.routes.system import DocumentRoutes, SystemRoutes, page_routes
+from parley.server.websocket import Origins
 
 _CORS_METHODS: Final[list[Method]] = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _CORS_HEADERS: Final = ["authorization", "content-type", "last-event-id", "x-api-key", "x-request-id"]
@@ -60,7 +62,7 @@ def build_app(settings: Settings, services: Services) -> Litestar:
         metrics_token=settings.metrics_token,
     )
     app = _Application(
-        [handlers.handler(route) for route in routes],
+        [*map(handlers.handler, routes), *map(socket_handler, socket_table(settings, services, metrics=metrics))],
         exception_handlers={Exception: handle_exception},
         cors_config=_cors(settings.cors_origins),
         on_shutdown=[services.aclose],
@@ -103,6 +105,21 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
     table.extend(compat_routes(client=lambda: services.providers.client, metrics=metrics))
     table.extend(page_routes(Pages()))
     return table
+
+
+def socket_table(settings: Settings, services: Services, *, metrics: Metrics) -> Sequence[SocketRoute]:
+    """Every WebSocket there is."""
+    from parley import __version__
+
+    socket = ChatSocket(
+        services.chat,
+        authenticate=services.accounts.authenticate,
+        confirm=services.accounts.authentication.confirm,
+        metrics=metrics,
+        origins=Origins(settings.url, settings.cors_origins, public=bool(settings.public_url)),
+        version=__version__,
+    )
+    return socket.routes()
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:

@@ -87,12 +87,15 @@ class Boundary:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         request_id = _asked_id(scope) or secrets.token_hex(12)
         scope["state"][REQUEST_ID] = request_id
         scope["state"][CLIENT_ADDRESS] = self._proxies.client_address(scope)
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
+            return
         started, status = time.perf_counter(), 0
 
         async def send_guarded(message: Message) -> None:
@@ -114,6 +117,12 @@ class Boundary:
             self._metrics.count_request(scope, status=status, seconds=seconds)
             if _log.debug_enabled:
                 _log.debug("request", id=request_id, method=scope["method"], path=scope["path"], status=status, seconds=seconds)
+
+    async def _serve_socket(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - as for requests
+            log_unexpected(error, request_id_of(scope))
 
     def _missing(self, headers: Any) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}

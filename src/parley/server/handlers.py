@@ -11,16 +11,16 @@ from types import UnionType
 from typing import Any, Final, Protocol, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request, Response, WebSocket
 from litestar.exceptions import InternalServerException
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from msgspec import Struct, structs
 
 from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
 from parley.server.bodies import read_json, read_query
 from parley.server.boundary import header_of, is_loopback, log_unexpected, request_id_of
 from parley.server.errors import as_parley_error
-from parley.server.policy import Policy, Route, authorise
+from parley.server.policy import Policy, Route, SocketRoute, authorise
 from parley.server.sse import EventStream
 from parley.server.twins import camel, to_camel
 from parley.services.errors import NotFoundError, UnauthenticatedError
@@ -162,9 +162,24 @@ async def _body(request: AnyRequest) -> bytes:
 def _path_value(request: AnyRequest, name: str) -> str:
     """A parameter from the path. What is no id names nothing, so no repository is asked for it."""
     value = str(request.path_params.get(name, ""))
-    if name.endswith("_id") and not _ID.fullmatch(value):
+    if name.endswith("_id") and not is_id(value):
         raise NotFoundError(f"there is no {name.removesuffix('_id').replace('_', ' ')} with this id")
     return value
+
+
+def is_id(text: str) -> bool:
+    """Whether this could be the id of anything."""
+    return _ID.fullmatch(text) is not None
+
+
+def socket_handler(route: SocketRoute) -> WebsocketRouteHandler:
+    """The handler of a socket. Its frames are its own; who may send them stands in the row."""
+    serve = route.handler
+
+    async def endpoint(socket: WebSocket[Any, Any, Any]) -> None:
+        await serve(socket)
+
+    return WebsocketRouteHandler(route.path, opt={"policies": route.policies})(endpoint)
 
 
 def _reply(value: Any, status: int) -> Response[Any]:

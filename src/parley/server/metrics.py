@@ -38,6 +38,7 @@ class Metrics:
             Histogram("parley_request_seconds", "Time until an answer was whole", ["route"], buckets=_SECONDS, registry=self._registry)
         )
         self._active_streams = Gauge("parley_active_streams", "Streams with a reader now", registry=self._registry)
+        self._sockets = Gauge("parley_sockets", "Open WebSockets", registry=self._registry)
         self._first_token_seconds = _Labelled(
             Histogram("parley_first_token_seconds", "Time to the first token", ["provider"], buckets=_SECONDS, registry=self._registry)
         )
@@ -67,6 +68,14 @@ class Metrics:
     def stream_closed(self) -> None:
         """A reader has gone or has it all."""
         self._active_streams.dec()
+
+    def socket_opened(self) -> None:
+        """A WebSocket was opened."""
+        self._sockets.inc()
+
+    def socket_closed(self) -> None:
+        """A WebSocket is closed."""
+        self._sockets.dec()
 
     def answer_finished(self, provider: str, *, prompt_tokens: int, completion_tokens: int, first_token_ms: float | None) -> None:
         """An answer is whole."""

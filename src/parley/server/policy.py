@@ -77,6 +77,15 @@ class Route(Struct, frozen=True, kw_only=True):
     render_error: ErrorRenderer | None = None
 
 
+class SocketRoute(Struct, frozen=True, kw_only=True):
+    """A WebSocket: who may send which frame. A frame without a policy is for everybody: to sign in, or to ask who is there."""
+
+    path: str
+    handler: Callable[[Any], Awaitable[None]]
+    policies: Mapping[str, Policy | None]
+    summary: str
+
+
 def authorise(policy: Policy, principal: Principal | None) -> None:
     """Raise unless this principal may. Nobody at all is told to sign in; somebody who may not, that they may not."""
     if principal is None:
