@@ -50,8 +50,17 @@ export function useBusy(sessionId: string): boolean {
   return useSyncExternalStore(answers.subscribe, () => answers.busy(sessionId));
 }
 
+/** Everything that can be asked: routes, each of which finds its answer at one of several targets, then providers. */
+export function askable(providers: Providers): Provider[] {
+  const routes = (providers.routes ?? []).map(({ name, targets }) => {
+    const asked = targets.map(({ provider, model }) => `${provider}/${model}`);
+    return { name, label: name, description: `Route: ${asked.join(", ")}`, status: "ready", model: "", models: [] } satisfies Provider;
+  });
+  return [...routes, ...providers.providers];
+}
+
 export function providerNamed(providers: Providers | undefined, name: string | null | undefined): Provider | undefined {
-  return providers?.providers.find((provider) => provider.name === name);
+  return providers && askable(providers).find((provider) => provider.name === name);
 }
 
 /** Whether anything can be asked of it. Without a token the server tells no status. */

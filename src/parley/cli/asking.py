@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from parley import Client
 from parley.contract.errors import ProtocolError
-from parley.contract.events import Event, RefusalDelta, ResponseFinished, TextDelta
+from parley.contract.events import Event, RefusalDelta, ResponseFinished, Restarted, TextDelta
 from parley.contract.messages import Message
 from parley.contract.response import ChatResponse
 from parley.guard.fold import reply_events
@@ -38,7 +38,8 @@ async def ask(client: Client, question: Question, *, view: AnswerView | None, st
     if view is None:
         return await client.chat(question.target, messages=question.messages, system_prompt=question.system)
     async with view:
-        if not streamed:
+        # What was written to a pipe cannot be taken back: a route's answer, which may begin anew, is written when it is whole.
+        if not streamed or not (view.takes_back or client.destination(question.target).strategy is None):
             reply = await client.chat(question.target, messages=question.messages, system_prompt=question.system)
             for event in whole_reply(reply):
                 view.show(event)
@@ -52,6 +53,8 @@ async def follow(events: AsyncIterator[Event], view: AnswerView | None, *, quest
     async for event in events:
         if question is not None and isinstance(event, TextDelta):
             question.delivered += event.text
+        elif question is not None and isinstance(event, Restarted):
+            question.delivered = ""
         if view is not None:
             view.show(event)
         if isinstance(event, ResponseFinished):

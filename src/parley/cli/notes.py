@@ -33,6 +33,8 @@ def source_lines(response: ChatResponse) -> list[str]:
 def closing_notes(response: ChatResponse) -> list[str]:
     """What a reader must know of an answer that is over: warnings, why it is not whole, that it is empty."""
     notes = [f"! {one_line(warning.message)}" for warning in response.warnings]
+    if (fallback := response.fallback) is not None:
+        notes.append(f"! {one_line(f'{fallback.actual} answered instead of {fallback.asked}: {fallback.reason}')}")
     if response.finish_reason in _NOTES:
         notes.append(f"! {_NOTES[response.finish_reason]}")
     elif not response.parts and not response.refusal:

@@ -26,6 +26,7 @@ from parley.contract.events import (
     ReasoningEnded,
     RefusalDelta,
     ResponseFinished,
+    Restarted,
     TextDelta,
     ToolCallEnded,
     ToolCallStarted,
@@ -73,6 +74,7 @@ class MarkdownAnswer:
     """An answer for a terminal. Only the unfinished block is redrawn, at most as high as the screen, so nothing appears twice."""
 
     def __init__(self, console: Console, *, waiting_for: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.takes_back = True
         self._console = console
         self._waiting = Spinner("dots", text=Text(f" {one_line(waiting_for)}", style="note"), style="note")
         self._clock = clock
@@ -128,6 +130,8 @@ class MarkdownAnswer:
             self._print_note(tool_line(event.call))
         elif isinstance(event, PartAdded):
             self._show_part(event)
+        elif isinstance(event, Restarted):
+            self._print_note(one_line(f"↻ The answer begins anew; what stands above is void: {event.reason}"))
         elif isinstance(event, ResponseFinished):
             self._finish(event.response)
 

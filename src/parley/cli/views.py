@@ -13,7 +13,9 @@ from parley.telemetry import debugging
 
 
 class AnswerView(Protocol):
-    """Where an answer is shown, event by event, between entering and leaving."""
+    """Where an answer is shown, event by event, between entering and leaving. `takes_back`: it can be told that all was void."""
+
+    takes_back: bool
 
     async def __aenter__(self) -> Self: ...
 
@@ -26,6 +28,8 @@ class AnswerView(Protocol):
 
 class PlainAnswer:
     """The text as it is on standard output; tool calls and warnings on standard error."""
+
+    takes_back = False
 
     def __init__(self) -> None:
         self._ends_line = True
@@ -63,6 +67,8 @@ class PlainAnswer:
 
 class EventLines:
     """Each event as one line of JSON."""
+
+    takes_back = True
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from parley.contract.capabilities import Capabilities, Model
 from parley.contract.pricing import Price
 from parley.dispatch.pricing import ProviderPricing
+from parley.registry.configuration_file import Route, Strategy, StreamGuard
 from parley.registry.description import ProviderDescription
 from parley.registry.proof import Proven
 from parley.services.option_forms import options_schema
@@ -53,16 +55,46 @@ class ProviderView(Struct, frozen=True, kw_only=True):
     models: list[ModelView] | UnsetType = UNSET
 
 
+class RouteTargetView(Struct, frozen=True, kw_only=True):
+    """One place where a route may find its answer; `weight` is its share where the strategy goes by that."""
+
+    provider: str
+    model: str
+    weight: float
+
+
+class RouteView(Struct, frozen=True, kw_only=True):
+    """A name that stands for several targets; it is asked for where else a provider is named."""
+
+    name: str
+    strategy: Strategy
+    stream_guard: StreamGuard
+    targets: list[RouteTargetView]
+
+
 class ProviderListing(Struct, frozen=True, kw_only=True):
     """`available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
 
-    `content_logged` tells everybody that what is asked and answered is written to this server's log.
+    `routes` are told to who is signed in. `content_logged` tells everybody that what is asked and answered is written to this server's log.
     """
 
     available: list[str]
     default: str
     providers: list[ProviderView]
     content_logged: bool
+    routes: list[RouteView] = []
+
+
+def route_view(route: Route) -> RouteView:
+    """For who is signed in."""
+    targets = [RouteTargetView(provider=provider, model=model, weight=weight) for provider, model, weight in _targets(route)]
+    return RouteView(name=route.name, strategy=route.strategy, stream_guard=route.stream_guard, targets=targets)
+
+
+def _targets(route: Route) -> Iterator[tuple[str, str, float]]:
+    for target in route.targets:
+        provider, _, model = target.model.partition("/")
+        yield provider, model, target.weight
 
 
 def name_of(description: ProviderDescription) -> ProviderView:

@@ -21,7 +21,7 @@ from parley.services.endpoints import EndpointPolicy
 from parley.services.errors import NotFoundError
 from parley.services.health import Health
 from parley.services.principals import Principal
-from parley.services.provider_views import ProviderListing, ProviderView, name_of, view_of
+from parley.services.provider_views import ProviderListing, ProviderView, RouteView, name_of, route_view, view_of
 from parley.services.secrets import SealedError, SecretBox
 from parley.services.validation import Problems
 from parley.storage.database import Database
@@ -112,10 +112,12 @@ class Providers:
         available = [description.name for description in offered]
         if principal is None:
             shown = [name_of(description) for description in offered]
+            routes: list[RouteView] = []
         else:
+            routes = [route_view(route) for route in self._client.registry.routes]
             views = [self._view(description, self.health.problem(description.name)) for description in descriptions]
             shown = [self._explained(view) for view in views]
-        return ProviderListing(available=available, default=default, providers=shown, content_logged=content_is_logged())
+        return ProviderListing(available=available, default=default, providers=shown, content_logged=content_is_logged(), routes=routes)
 
     async def test(self, name: str) -> ConnectionStatus:
         """Whether the provider can be reached and takes its key; what is wrong is told in words. Raises NotFoundError."""

@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { Model, Provider, Providers } from "../api/shapes";
 import { Modal } from "../controls/modal";
 import { Options, type Option } from "../controls/options";
-import { isReady } from "../data";
+import { askable, isReady } from "../data";
 import { defaultModel, labelOf, type ShownTarget, type Target } from "./target";
 
 const count = new Intl.NumberFormat("en", { notation: "compact" });
@@ -20,7 +20,7 @@ function noteOf(provider: Provider, model: Model | undefined): string {
 
 function optionsOf(providers: Providers, target: ShownTarget | null, text: string): Option[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = providers.providers.flatMap((provider) => {
+  const rows = askable(providers).flatMap((provider) => {
     const models: (Model | undefined)[] = provider.models?.length && isReady(provider) ? provider.models : [undefined];
     return models.map((model) => ({ provider, model }));
   });

@@ -20,6 +20,13 @@ describe("whom a new chat asks", () => {
     expect(chosenTarget(told(["vendor"], ""), null, NOTHING_PREFERRED)?.provider).toBe("vendor");
   });
 
+  it("may be a route, which has no model of its own", () => {
+    const targets = [{ provider: "vendor", model: "m-1", weight: 1 }];
+    const providers: Providers = { ...told(["vendor"], "vendor"), routes: [{ name: "fast", strategy: "priority", streamGuard: "error", targets }] };
+    const target = chosenTarget(providers, { provider: "fast" }, NOTHING_PREFERRED);
+    expect([target?.provider, target?.model, target?.ready, target?.description]).toEqual(["fast", "", true, "Route: vendor/m-1"]);
+  });
+
   it("is what was chosen, or is preferred, whether or not it was set up", () => {
     expect(chosenTarget(told([], ""), { provider: "local" }, NOTHING_PREFERRED)?.provider).toBe("local");
     expect(chosenTarget(told([], ""), null, { ...NOTHING_PREFERRED, defaultProvider: "local" })?.provider).toBe("local");

@@ -2,7 +2,7 @@
 import type { Providers } from "../api/shapes";
 import { Field } from "../controls/field";
 import { defaultModel, labelOf, type Target } from "../chat/target";
-import { isReady, providerNamed } from "../data";
+import { askable, isReady, providerNamed } from "../data";
 
 interface TargetFieldsProps {
   providers: Providers;
@@ -33,7 +33,7 @@ export function TargetFields({ providers, target, onChange }: TargetFieldsProps)
             }}
           >
             {provider ? null : <option value="">Choose a provider</option>}
-            {providers.providers.map((other) => (
+            {askable(providers).map((other) => (
               <option key={other.name} value={other.name} disabled={!isReady(other)} title={other.reason ?? other.description}>
                 {isReady(other) ? other.label : `${other.label} (not set up)`}
               </option>

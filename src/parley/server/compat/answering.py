@@ -86,6 +86,12 @@ def reply_headers(trail: Trail, *, warnings: Sequence[ResponseWarning]) -> dict[
     return headers
 
 
+def comments_of(headers: Mapping[str, str]) -> bytes:
+    """The same in a stream whose headers are out: comments, which every reader of server-sent events skips."""
+    lines = "".join(f": {name}: {value}\n" for name, value in headers.items())
+    return f"{lines}\n".encode("latin-1", "replace")
+
+
 def cost_header(response: ChatResponse) -> dict[str, str]:
     """In US dollars, where it is known."""
     return {} if response.cost is None else {"x-parley-cost": f"{response.cost:.10f}".rstrip("0").rstrip(".") or "0"}

@@ -16,14 +16,19 @@ from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ResponseWarning
 from parley.dispatch.admission import Caller
 from parley.dispatch.client import Client
+from parley.dispatch.failover import OnCut
+from parley.dispatch.holding import held
 from parley.dispatch.targets import Destination
 from parley.dispatch.trail import Trail
+from parley.guard.checks import invalid
+from parley.registry.configuration_file import StreamGuard
 from parley.server.boundary import header_of
 from parley.server.compat.answering import (
     CLIENT_GONE_STATUS,
     ClientGoneError,
     Reply,
     body_of,
+    comments_of,
     cost_header,
     reply_headers,
     while_present,
@@ -37,6 +42,9 @@ from parley.wire.call_state import call_states
 AnyRequest = Request[Any, Any, Any]
 Call = TypeVar("Call")
 
+HOLD_COMMENT_SECONDS = 10.0
+"""So often the line of an answer that is being held gets a comment, lest somebody on the way closes it."""
+_STREAM_GUARDS: dict[str, StreamGuard] = {"error": "error", "hold": "hold"}
 ERRORS = (400, 401, 403, 404, 413, 422, 429, 499, 502, 503, 504)
 """The statuses in which an answer may fail."""
 
@@ -105,7 +113,10 @@ class Endpoint(ABC, Generic[Call]):
         except ParleyError as error:
             if error.domain == "provider":
                 self._metrics.answer_failed(error.provider, str(error.code))
-            return self._refusal(error, asked.call if asked is not None else None, request)
+            refusal = self._refusal(error, asked.call if asked is not None else None, request)
+            if asked is not None and asked.trail.tries:
+                refusal.headers["x-parley-attempts"] = str(asked.trail.tries)
+            return refusal
 
     async def _whole(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
         reply = await while_present(
@@ -116,32 +127,44 @@ class Endpoint(ABC, Generic[Call]):
         return Reply(self._whole_body(asked, reply), headers={**headers, **cost_header(reply)})
 
     async def _stream(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
-        batches = asked.client.stream_batches(asked.destination, asked.request, trail=asked.trail, caller=asked.caller, on_cut="error")
+        batches = _batches(asked, stream_guard_of(request) or asked.destination.stream_guard)
         try:
             first = await while_present(_first(batches), request.receive)
         except BaseException:
             await batches.aclose()
             raise
-        early = [event.warning for event in first if isinstance(event, WarningRaised)]
-        headers = reply_headers(asked.trail, warnings=[*asked.warnings, *early])
+        # A first comment while the answer is held: who will have answered is told when that is known.
+        headers = self._stream_headers(asked, first) if first else {}
         return EventStream(self._frames(asked, first, batches), heartbeat=self.heartbeat, metrics=self._metrics, headers=headers)
 
+    def _stream_headers(self, asked: Asked[Call], first: list[Event]) -> dict[str, str]:
+        early = [event.warning for event in first if isinstance(event, WarningRaised)]
+        return reply_headers(asked.trail, warnings=[*asked.warnings, *early])
+
     async def _frames(self, asked: Asked[Call], first: list[Event], batches: AsyncGenerator[list[Event]]) -> AsyncGenerator[bytes]:
-        """The stream in pieces, each what arrived together."""
+        """The stream in pieces, each what arrived together; an empty batch says only that the answer is still being held."""
         writer = self._writer(asked)
         async with aclosing(batches):
             batch: list[Event] | None = first
+            told = bool(first)
             try:
                 while batch is not None:
-                    last = batch[-1]
-                    if isinstance(last, ResponseFinished):
-                        self._finished(asked, last.response)
-                    if frames := writer.write(batch):
+                    if not batch:
+                        yield self.heartbeat.frame
+                    elif not told:
+                        told = True
+                        yield comments_of(self._stream_headers(asked, batch))
+                    if frames := self._written(asked, writer, batch):
                         yield frames
                     batch = await anext(batches, None)
             except ParleyError as error:
                 self._metrics.answer_failed(error.provider, str(error.code))
                 yield self._error_event(error, asked, writer)
+
+    def _written(self, asked: Asked[Call], writer: Writer, batch: list[Event]) -> bytes:
+        if batch and isinstance(last := batch[-1], ResponseFinished):
+            self._finished(asked, last.response)
+        return writer.write(batch) if batch else b""
 
     def _finished(self, asked: Asked[Call], reply: ChatResponse) -> None:
         self._metrics.answer_finished(
@@ -158,6 +181,20 @@ class Endpoint(ABC, Generic[Call]):
 def is_strict(request: AnyRequest) -> bool:
     """Whether what would be left out is to be refused."""
     return header_of(request.scope, b"x-parley-strict") in {"1", "true"}
+
+
+def stream_guard_of(request: AnyRequest) -> StreamGuard | None:
+    """What the caller wants of a stream that may break off. Raises InvalidRequestError."""
+    asked = header_of(request.scope, b"x-parley-stream-guard")
+    if asked is not None and asked not in _STREAM_GUARDS:
+        invalid("x-parley-stream-guard", 'must be "error" or "hold"')
+    return _STREAM_GUARDS.get(asked or "")
+
+
+def _batches(asked: Asked[Any], stream_guard: StreamGuard) -> AsyncGenerator[list[Event]]:
+    on_cut: OnCut = "restart" if stream_guard == "hold" else "error"
+    batches = asked.client.stream_batches(asked.destination, asked.request, trail=asked.trail, caller=asked.caller, on_cut=on_cut)
+    return held(batches, tick_seconds=HOLD_COMMENT_SECONDS) if stream_guard == "hold" else batches
 
 
 async def _first(batches: AsyncGenerator[list[Event]]) -> list[Event]:

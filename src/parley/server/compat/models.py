@@ -17,6 +17,8 @@ from parley.server.policy import Route, signed_in
 _POLICY: Final = signed_in("models", "read", "v1", "read")
 # A date is part of the shape; when a model was made, nobody says.
 _NO_DATE: Final = "1970-01-01T00:00:00Z"
+_OURS: Final = "parley"
+"""A route is owned by nobody behind it."""
 
 
 class Models:
@@ -49,10 +51,12 @@ class Models:
         ]
 
     async def list_models(self, request: AnyRequest) -> Response[bytes]:
-        """Every model that a provider which is ready lists."""
-        listed = [
+        """The operator's routes, then every model that a provider which is ready lists."""
+        client = self._client()
+        listed = [(route.name, _OURS) for route in client.registry.routes]
+        listed += [
             (f"{provider.name}/{model.id}", provider.name)
-            for provider in self._client().providers()
+            for provider in client.providers()
             if provider.status == "ready"
             for model in provider.models
         ]
@@ -65,7 +69,10 @@ class Models:
     async def get_model(self, request: AnyRequest, path: str) -> Response[bytes]:
         """The model that a name means."""
         name = path.lstrip("/")
-        owner, _ = self._client().resolve(name)
+        client = self._client()
+        owner, _ = client.resolve(name)
+        if any(route.name == owner for route in client.registry.routes):
+            owner = _OURS
         return _json(_anthropic_model(name) if is_anthropic(request) else _model(name, owner))
 
 
