@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from parley.testing.subject import Subject
 
 EXIT_FAILED = 1
+MANY = 4
+"""So many rules that lack the same are told of together."""
 _SIGNS = {"passed": ("✓", "good"), "failed": ("✗", "bad"), "not_run": ("–", "note"), "advice": ("○", "doubtful")}
 _WORDS = {"passed": "held", "failed": "failed", "advice": "advice", "not_run": "not run"}
 _SECTIONS = (
@@ -136,23 +138,48 @@ def _counts(found: Sequence[Finding]) -> dict[str, int]:
 
 
 def _print(subject: Subject, rules: Sequence[Rule], found: Sequence[Finding], *, strict: bool) -> None:
+    from msgspec import structs
+
     from parley.cli.terminal import console, harmless
+    from parley.testing.findings import Finding
 
     output = console()
     kind = f"a dialect of {subject.codec.name}" if subject.codec is not None else "a class"
     output.print(f"{subject.name}, {kind} ({harmless(subject.definition.origin)})", style="heading")
     titles = {rule.name: rule.title for rule in rules}
+    wanting = _wanting(found)
     for section in _SECTIONS:
-        own = [finding for finding in found if finding.section == section]
+        own = [finding for finding in found if finding.section == section and not _lacks(finding, wanting)]
         if own:
             output.print()
             output.print(section, style="heading")
             _print_section(output, own, titles)
+    if wanting:
+        output.print()
+        output.print("not looked at", style="heading")
+    for need, without in wanting.items():
+        alike = [Finding(verdict="not_run", rule=rule, evidence="") for rule in without]
+        _print_section(output, [structs.replace(alike[0], evidence=need), *alike[1:]], titles)
     counts = _counts(found)
     said = ", ".join(f"{counts[verdict]} {word}" for verdict, word in _WORDS.items() if counts[verdict])
     bad = bool(counts["failed"] or (strict and counts["advice"]))
+    unseen = subject.observation == "none" and not bad
     output.print()
-    output.print(f"{'✗' if bad else '✓'} {subject.name}: {said}", style="bad" if bad else "good")
+    sign, style = ("✗", "bad") if bad else ("–", "doubtful") if unseen else ("✓", "good")
+    output.print(f"{sign} {subject.name}: {said}{'; how it answers was not seen' if unseen else ''}", style=style)
+
+
+def _wanting(found: Sequence[Finding]) -> dict[str, list[str]]:
+    """What many rules lack alike, with their names: it is said once."""
+    by_need: dict[str, dict[str, None]] = {}
+    for finding in found:
+        if finding.verdict == "not_run":
+            by_need.setdefault(finding.evidence, {})[finding.rule] = None
+    return {need: list(rules) for need, rules in by_need.items() if len(rules) >= MANY}
+
+
+def _lacks(finding: Finding, wanting: dict[str, list[str]]) -> bool:
+    return finding.verdict == "not_run" and finding.evidence in wanting
 
 
 def _print_section(output: Console, found: Sequence[Finding], titles: dict[str, str]) -> None:
@@ -178,4 +205,4 @@ def _print_section(output: Console, found: Sequence[Finding], titles: dict[str, 
 
 
 def _said(finding: Finding) -> str:
-    return f"needs {finding.evidence}" if finding.verdict == "not_run" else finding.evidence
+    return f"needs {finding.evidence}" if finding.verdict == "not_run" and finding.evidence else finding.evidence

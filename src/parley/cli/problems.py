@@ -17,11 +17,13 @@ from parley.contract.errors import (
     ContextLengthError,
     ModelNotFoundError,
     ParleyError,
+    ProtocolError,
     ProviderTimeoutError,
     QuotaExceededError,
     StreamTruncatedError,
     UnknownProviderError,
 )
+from parley.guard.foreign import place_of
 from parley.telemetry import debugging, scrub
 
 EXIT_PROVIDER = 1
@@ -56,10 +58,20 @@ def remedy(error: ParleyError) -> str | None:
     if isinstance(error, StreamTruncatedError):
         came = error.partial is not None and error.partial.parts
         return "What came before is shown; ask again for the whole answer." if came else "Nothing came before that; ask again."
+    if place := _place_in_a_provider(error):
+        return f"It was raised in {place}; with LOG_LEVEL=debug the whole way to it is shown."
     for kind in type(error).__mro__:
         if kind in _REMEDIES:
             return _REMEDIES[kind]
     return _BY_ACTION.get(error.action)
+
+
+def _place_in_a_provider(error: ParleyError) -> str:
+    """Where an author's code raised what is no error of the contract; empty where it says more of itself than that."""
+    foreign = error.__cause__
+    if type(error) is not ProtocolError or foreign is None or isinstance(foreign, ParleyError):
+        return ""
+    return place_of(foreign)
 
 
 def describe(error: ParleyError) -> Iterator[tuple[str, str]]:

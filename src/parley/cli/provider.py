@@ -101,7 +101,7 @@ def record(
 ) -> None:
     """Save real exchanges of a provider, made with your key, without anything secret in them.
 
-    Says first what will be asked and what it may cost. Point PARLEY_RECORDINGS to the folder, and the tests find them.
+    Says first what will be asked and what it may cost. `parley provider check` and the provider's test find them in ./recordings.
     """
     from parley.cli.problems import EXIT_PROVIDER, problems_shown
 

@@ -18,8 +18,10 @@ from rich.text import Text
 
 from parley.cli.terminal import console, one_line, print_grid
 from parley.contract.errors import InvalidRequestError
+from parley.registry.discovery import BUILT_IN
 from parley.registry.loading import Registry
 from parley.testing.record import Outcome, Session, prepare, record
+from parley.testing.recordings import OWN_DIRECTORY
 
 NARROW = 80
 """Columns below which what there is to say of an exchange stands on lines of its own."""
@@ -136,5 +138,13 @@ def _sum_up(session: Session, outcomes: list[Outcome], output: Console) -> None:
     output.print()
     output.print(one_line(", ".join(words), longest=400))
     if files:
-        for line in (f"parley provider replay {quote(str(files[0]))}", f"export PARLEY_RECORDINGS={quote(str(session.folder.resolve()))}"):
+        for line in (*_check_of(session), f"parley provider replay {quote(str(files[0]))}"):
             output.print(f"  {one_line(line, longest=400)}", style="note", soft_wrap=True)
+
+
+def _check_of(session: Session) -> list[str]:
+    """The command that reads what was saved; by itself it looks where recordings are saved unless told otherwise."""
+    if session.registry.describe(session.provider).origin == BUILT_IN:
+        return [f"export PARLEY_RECORDINGS={quote(str(session.folder.resolve()))}"]
+    found = session.folder.resolve() == Path(OWN_DIRECTORY).resolve()
+    return [f"parley provider check {session.provider}" + ("" if found else f" --recordings {quote(str(session.folder))}")]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from parley.contract.errors import ParleyError, ProtocolError, StreamTruncatedError, TransportError
+from parley.contract.errors import ParleyError, StreamTruncatedError, TransportError
 from parley.contract.response import FinishReason
 from parley.guard.conduct import Conduct
+from parley.guard.foreign import place_of, typed
 from parley.telemetry import scrub
 
 MAX_MESSAGE_CHARACTERS = 1000
 
 
 def adopt(error: BaseException, *, provider: str, model: str) -> ParleyError:
-    """The error itself where it is ours, with what it left open; else a ProtocolError whose cause it is. Scrubbed either way."""
+    """The error itself where it is ours, with what it left open; else what `typed` makes of it, its cause. Scrubbed either way."""
     if not isinstance(error, ParleyError):
-        foreign = ProtocolError(f"{provider} failed with {type(error).__name__}: {_words(error)}")
+        foreign = typed(error, f"{provider} failed with {type(error).__name__}: {_words(error)}")
         foreign.__cause__ = error
         error = foreign
     _scrub_chain(error)
@@ -27,7 +28,9 @@ def adopt(error: BaseException, *, provider: str, model: str) -> ParleyError:
 def blame(error: BaseException, conduct: Conduct) -> None:
     """Record what is wrong with an error that an author's code raised, before `adopt` mends it: its class, and secrets in its words."""
     if not isinstance(error, ParleyError):
-        conduct.violated("foreign_exception", f"{type(error).__name__} was raised, which is no error of the contract")
+        place = place_of(error)
+        raised = f"{type(error).__name__} was raised" + (f" ({place})" if place else "")
+        conduct.violated("foreign_exception", f"{raised}, which is no error of the contract")
     if any(scrub(words) != words for words in (_words(error), *(value for value in error.args if isinstance(value, str)))):
         conduct.violated("secret_in_error", f"the words of a {type(error).__name__} held a secret")
 

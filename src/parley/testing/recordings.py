@@ -20,6 +20,8 @@ from msgspec import Meta, Struct
 from parley.contract.errors import FieldProblem, InvalidRequestError
 
 DEFAULT_DIRECTORY = "../shared/recordings"
+OWN_DIRECTORY = "recordings"
+"""Where `parley provider record` saves in the working directory unless it is told otherwise."""
 INDEX_NAME = "INDEX.csv"
 MAX_RECORDING_BYTES = 64 * 1024 * 1024
 MAX_INDEX_BYTES = 16 * 1024 * 1024
@@ -114,6 +116,19 @@ def recordings_directory() -> Path | None:
     """The folder that PARLEY_RECORDINGS names (default: beside the checkout), None where there is none."""
     directory = Path(os.environ.get("PARLEY_RECORDINGS") or DEFAULT_DIRECTORY)
     return directory if (directory / INDEX_NAME).is_file() else None
+
+
+def recordings_of(provider: str, *, beside: Path | None = None) -> list[Path]:
+    """The folder with this provider's own recordings, where nobody named one; nothing where there is none.
+
+    It is looked for in the folder `beside` (of its file or its test) and the one around that, in the working directory, and where
+    PARLEY_RECORDINGS says.
+    """
+    around = [beside, beside.parent] if beside is not None else []
+    folders = [place / OWN_DIRECTORY for place in (*around, Path())]
+    if named := os.environ.get("PARLEY_RECORDINGS"):
+        folders.append(Path(named))
+    return [folder / provider for folder in folders if (folder / provider).is_dir()][:1]
 
 
 def load_recording(path: Path) -> Recording:

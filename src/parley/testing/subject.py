@@ -21,11 +21,12 @@ from parley.guard.conduct import Violation
 from parley.guard.guarded import GuardedProvider, guard
 from parley.guard.retry import RetryPolicy
 from parley.registry.definition import Definition, UnusableProviderError
+from parley.registry.discovery import BUILT_IN
 from parley.testing.derived_samples import derive_sample
 from parley.testing.locating import locate
 from parley.testing.offline import kept_offline
 from parley.testing.payload_diff import sample_value
-from parley.testing.recordings import Recording, load_recording
+from parley.testing.recordings import Recording, load_recording, recordings_of
 from parley.testing.replay import Answer, ReplayServer
 from parley.testing.samples import MODEL, WRITERS, Sample, sample_of
 from parley.transport.http_provider import HttpProvider
@@ -184,7 +185,10 @@ class Subject:
                 self.sample = await derive_sample(self.codec.name, self.recordings, self._read_recording, codec=self.codec)
             self.observation = "http" if self.sample is not None else "none"
             self.needs = (
-                "" if self.sample else f'recordings of the wire "{self.codec.name}": one of kind stream, one of kind generate, at least'
+                ""
+                if self.sample
+                else f'recordings of the wire "{self.codec.name}", one of kind stream and one of kind generate at least '
+                f"(`parley provider record {self.name}` makes them)"
             )
             return
         await self._observe_class()
@@ -293,20 +297,24 @@ class Subject:
                     os.environ[name] = value
 
 
-def subject_of(given: Any, *, recordings: Path | str | Sequence[Path | str] = (), wire: str | None = None) -> Subject:
+def subject_of(
+    given: Any, *, recordings: Path | str | Sequence[Path | str] = (), wire: str | None = None, beside: Path | None = None
+) -> Subject:
     """A provider under test, from anything that names one: a Dialect, a Provider or class (or an instance of one), a module,
     "package.module:object", a FILE, or the NAME of one that Parley finds.
 
-    `recordings` are files, or folders of them. `wire` names the shipped wire that a class speaks which does its own HTTP.
+    `recordings` are files, or folders of them; where none are named, those are taken that `recordings_of` finds, also `beside` a test.
+    `wire` names the shipped wire that a class speaks which does its own HTTP.
     Raises UnusableProviderError, whose message says what is wrong with it.
     """
     if isinstance(given, Subject):
         return given
     if wire is not None and wire not in WRITERS:
         raise UnusableProviderError(f'no wire that ships is called "{wire}"; there are {", ".join(WRITERS)}')
-    read, damaged = _read(recordings)
     try:
-        return Subject(locate(given), recordings=read, damaged=damaged, wire=wire)
+        definition = locate(given)
+        read, damaged = _read(recordings or _found_for(definition, beside))
+        return Subject(definition, recordings=read, damaged=damaged, wire=wire)
     except ConfigurationError as error:
         raise UnusableProviderError(error.message) from error
 
@@ -317,6 +325,14 @@ async def _outcome(call: Awaitable[ChatResponse]) -> ChatResponse | None:
         return await asyncio.wait_for(call, PROBE_SECONDS)
     except (ParleyError, TimeoutError):
         return None
+
+
+def _found_for(definition: Definition, beside: Path | None) -> list[Path]:
+    """Its own recordings. What ships is proven by Parley's own tests, which name theirs."""
+    if definition.origin == BUILT_IN:
+        return []
+    place = Path(definition.origin)
+    return recordings_of(definition.name, beside=beside or (place.parent if place.suffix == ".py" else None))
 
 
 def _read(given: Path | str | Sequence[Path | str]) -> tuple[list[Recording], list[str]]:

@@ -21,7 +21,7 @@ class ProviderContract:
     ```python
     class TestAcme(ProviderContract):
         provider = "acme"  # or a Dialect, a class, a FILE, "package.module:object"
-        recordings = "recordings"  # files or folders, beside the test file
+        recordings = "more"  # files or folders, beside the test file; left out: what `parley provider record` saved
     ```
     `wire` names the shipped wire that a class speaks which does its own HTTP. `everything` looks at the rules of a shipped wire
     again. A test is skipped, with what it needs, where something cannot be observed.
@@ -41,7 +41,8 @@ class ProviderContract:
             if cls.provider is None:
                 pytest.fail(f"{cls.__name__} names no provider; set `provider`", pytrace=False)
             try:
-                cls._subject = subject_of(cls._beside(cls.provider), recordings=cls._recordings(), wire=cls.wire)
+                given = cls._beside(cls.provider)
+                cls._subject = subject_of(given, recordings=cls._recordings(), wire=cls.wire, beside=cls._folder())
             except Exception as error:  # noqa: BLE001 - whatever it is, the author is told
                 pytest.fail(f"{cls.provider!r} cannot be tested: {error}", pytrace=False)
         subject = cls._subject

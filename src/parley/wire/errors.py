@@ -164,12 +164,14 @@ def is_html(body: bytes) -> bool:
 def plain_words(head: ResponseHead, body: bytes) -> str:
     """A sentence for a body that is no JSON: a web page, nothing, or plain text."""
     who = head.provider or "the provider"
+    # What answers at an address where no API is says so without the API's own words.
+    elsewhere = "; check that its endpoint is right" if head.status in {404, 405} else ""
     if not body.strip():
-        return f"{who} answered with status {head.status} and an empty body"
+        return f"{who} answered with status {head.status} and an empty body{elsewhere}"
     if is_html(body):
         title = _TITLE.search(body[:20_000].decode("utf-8", "replace"))
         named = f' titled "{" ".join(title.group(1).split())}"' if title else ""
         hint = "; check that its endpoint is right" if head.status < 500 else ""
         return f"{who} answered with status {head.status} and a web page{named} instead of JSON{hint}"
     text = " ".join(body[:2000].decode("utf-8", "replace").split())
-    return f"{who} answered with status {head.status}: {text[:300]}"
+    return f"{who} answered with status {head.status}: {text[:300]}{elsewhere}"

@@ -93,6 +93,16 @@ def test_a_bare_class_of_the_first_guide_passes(folder: Path) -> None:
     assert "– " in result.stdout, "what cannot be seen is not said to hold"
 
 
+def test_what_many_rules_lack_is_said_once_and_with_the_command(folder: Path) -> None:
+    assert parley("provider", "new", "mars", "--kind", "wire", "--endpoint", "https://api.mars.example/v1").exit_code == 0
+    result = parley("provider", "check", "mars")
+    assert result.exit_code == 0, result.stdout
+    assert result.stdout.count("`parley provider record mars` makes them") == 1
+    assert "\n– Any split of the bytes\n" in "\n".join(line.rstrip() for line in result.stdout.splitlines())
+    assert result.stdout.splitlines()[-1].startswith("– mars: ")
+    assert "declares nothing" not in result.stdout, "its wire does"
+
+
 def test_findings_as_json(acme: Path) -> None:
     document = json.loads(parley("provider", "check", "acme", "--json").stdout)
     assert (document["provider"], document["passed"], document["origin"]) == ("acme", True, str(acme))

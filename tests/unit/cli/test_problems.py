@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import typer
 
@@ -29,6 +31,19 @@ def test_a_cut_stream_is_told_with_what_is_really_there() -> None:
     assert remedy(errors.StreamTruncatedError("cut")) == "Nothing came before that; ask again."
     shown = remedy(errors.StreamTruncatedError("cut", partial=ChatResponse(parts=[TextPart(text="half")])))
     assert shown == "What came before is shown; ask again for the whole answer."
+
+
+def test_what_an_authors_code_raised_is_told_with_its_place() -> None:
+    def authors_code() -> None:
+        raise KeyError("text")
+
+    error = errors.ProtocolError("acme failed with KeyError: 'text'")
+    try:
+        authors_code()
+    except KeyError as raised:
+        error.__cause__ = raised
+    assert re.fullmatch(r"It was raised in test_problems\.py, line \d+; with LOG_LEVEL=debug .+", remedy(error) or "")
+    assert remedy(errors.ProtocolError("no JSON")) is None
 
 
 def test_waiting_is_told_in_whole_seconds_never_too_short() -> None:

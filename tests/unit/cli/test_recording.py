@@ -16,7 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parley.cli.main import application
+from parley.testing import examine, subject_of
 from parley.testing.replay import Answer, ReplayServer
+from parley.testing.rules import RULES
 from parley.testing.samples import openai_chat
 
 KEY = "sk-quiet-Ab3dEf6hIj9kLm2n"
@@ -75,6 +77,22 @@ def test_what_was_recorded_is_listed_and_can_be_replayed(vendor: ReplayServer) -
     shown = parley("replay", "kept/openai/stream/stream-gpt-x.json")
     assert (shown.exit_code, shown.stdout) == (0, f"{SAMPLE.text}\n")
     assert json.loads(parley("replay", "kept/openai/error/wrong-key-gpt-x.json", "--json").stdout)["error"]["status"] == 401
+
+
+def test_what_was_recorded_of_a_new_wire_is_found_by_the_check_and_proves_it(vendor: ReplayServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scaffold as it is written, against a server that speaks its made-up wire."""
+    assert parley("new", "plain", "--kind", "wire", "--endpoint", vendor.url, "--model", "m").exit_code == 0
+    end = b'"done": "stop", "usage": {"input": 3, "output": 2}}'
+    whole = Answer(headers={"content-type": "application/json"}, body=b'{"id": "r-1", "model": "m", "text": "Good day.", ' + end)
+    events = b'data: {"id": "r-1", "model": "m", "text": "Good "}\n\ndata: {"text": "day."}\n\ndata: {' + end + b"\n\n"
+    vendor.answer_with(whole, Answer(headers={"content-type": "text/event-stream"}, body=events, streamed=True))
+    result = parley("record", "plain", "--yes", "--only", "text,stream")
+    assert result.exit_code == 0, result.output
+    assert "\n  parley provider check plain\n" in result.stdout
+    subject = subject_of("plain")
+    assert len(subject.recordings) == 2
+    found = asyncio.run(examine(subject, [rule for rule in RULES if rule.name in {"options", "recordings", "streamed_and_complete"}]))
+    assert {finding.verdict for finding in found} == {"passed"}, [str(finding) for finding in found if finding.verdict != "passed"]
 
 
 def test_it_says_first_what_it_will_do(vendor: ReplayServer) -> None:

@@ -181,7 +181,7 @@ class Careless(HttpProvider):
             async for events in super().stream_batches(request):
                 yield events
         except ParleyError as error:
-            raise RuntimeError(f"acme failed: {error.message}") from error
+            raise RuntimeError(f"acme failed: {error.message}") from None
 
 
 async def test_a_wrong_but_safe_error_is_a_failure_only_where_its_class_is_asked_for() -> None:

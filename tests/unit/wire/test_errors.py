@@ -105,6 +105,8 @@ def test_an_error_carries_what_a_person_and_a_program_need() -> None:
         (200, b"  ", "an empty body"),
         (503, b"upstream connect error", "status 503: upstream connect error"),
         (500, b"\xff\xfe", "status 500"),
+        (404, b"404: Not Found", "status 404: 404: Not Found; check that its endpoint is right"),
+        (405, b"", "status 405 and an empty body; check that its endpoint is right"),
     ],
 )
 def test_a_body_that_is_no_json_is_put_in_plain_words(status: int, body: bytes, words: str) -> None:

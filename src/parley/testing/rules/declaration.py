@@ -53,7 +53,7 @@ async def capabilities(subject: Subject) -> Findings:
     for name in over_claimed:
         yield failed(f"{name} is declared, but nothing on the wire {codec.name} does it", f"leave {name} out of Capabilities(…)")
     if not over_claimed:
-        yield passed(_declared(own))
+        yield passed(_declared(own) if _said(own) else f"what its wire declares: {', '.join(_said(codec.capabilities)) or 'nothing'}")
 
 
 def _methods_behind(author: HttpProvider, codec: Codec) -> dict[str, bool]:
@@ -72,8 +72,12 @@ def _overrides(author: HttpProvider, *names: str) -> bool:
 
 
 def _declared(declared: Capabilities) -> str:
-    said = [f"{name}={getattr(declared, name)!r}" for name in Capabilities.__struct_fields__ if getattr(declared, name) is not None]
+    said = _said(declared)
     return f"declares {', '.join(said)}" if said else "declares nothing: everything is handed over"
+
+
+def _said(declared: Capabilities) -> list[str]:
+    return [f"{name}={getattr(declared, name)!r}" for name in Capabilities.__struct_fields__ if getattr(declared, name) is not None]
 
 
 async def completeness(subject: Subject) -> Findings:
@@ -81,8 +85,9 @@ async def completeness(subject: Subject) -> Findings:
     definition = subject.definition
     listed = "" if definition.models or _has_its_models_elsewhere(subject) else "models=[Model(…), …], to choose from"
     documented = definition.docs_url or subject.observation == "direct"
+    title = subject.name.replace("-", " ").title()
     wanted = {
-        "label": "" if definition.label and definition.label != subject.name else 'label="Acme", as people write the name',
+        "label": "" if definition.label and definition.label != subject.name else f'label="{title}", as people write the name',
         "description": "" if definition.description else "description, in a few words",
         "models": listed,
         "docs_url": "" if documented else "docs_url, where the vendor lists its models",

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, json
 
+from parley.contract.codec import ListsModels
 from parley.contract.errors import ParleyError, ProtocolError, ProviderError, StreamTruncatedError, error_class_for_status
 from parley.contract.response import ConnectionStatus
 from parley.guard.guarded import GuardedProvider
@@ -231,7 +232,11 @@ def _connection_finding(subject: Subject, name: str, status: ConnectionStatus | 
     if isinstance(status, str):
         return failed(f"{name}: test_connection raised {status}", "return {success: false, error: what to do} instead")
     if status.success:
-        return failed(f"{name}: the connection test says success", "ask the service something that needs the key")
+        lists = isinstance(subject.codec, ListsModels)
+        wanted = (
+            "raise ProtocolError in decode_models where the body is no list" if lists else "ask the service something that needs the key"
+        )
+        return failed(f"{name}: the connection test says success", wanted)
     if status.provider != subject.name or not status.error:
         return failed(f"{name}: it names {status.provider!r} and says {status.error!r}")
     if naming and naming not in status.error:

@@ -32,5 +32,11 @@ async def _faced(subject: Subject, faults: Sequence[Fault]) -> Findings:
     with kept_offline():
         streams = subject.capabilities.streaming is not False
         met = await fault_findings(subject.unguarded, sample, faults=faults, strict=subject.codec is not None, streams=streams)
+    unseen: dict[str, dict[str, None]] = {}
     for encounter in met:
-        yield Finding(verdict=encounter.verdict, evidence=encounter.words, remedy=encounter.remedy)
+        if encounter.verdict == "not_run":
+            unseen.setdefault(encounter.evidence, {})[encounter.title] = None
+        else:
+            yield Finding(verdict=encounter.verdict, evidence=encounter.words, remedy=encounter.remedy)
+    for reason, titles in unseen.items():
+        yield not_run(f"more than is known ({reason}) for: {'; '.join(titles)}")

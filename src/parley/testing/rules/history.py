@@ -16,6 +16,7 @@ from parley.contract.messages import Message, ProviderData, ReasoningPart, ToolC
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse
 from parley.guard.fold import Fold
+from parley.guard.foreign import place_of
 from parley.registry.definition import define
 from parley.registry.discovery import built_in_candidates
 from parley.testing.findings import Findings, failed, not_run, passed
@@ -23,6 +24,8 @@ from parley.testing.samples import WRITERS, Sample, sample_of
 from parley.testing.subject import Subject, subject_of
 from parley.transport.http_provider import Dialect, HttpProvider
 
+_USE_THE_PIECES = "use `parley.provider.ToolIds` for the ids of calls, and drop provider_data of other wires with a warning"
+_MEND_IT = "write what the codec can say of such a conversation: options may be None, a message may hold parts of any kind"
 _QUESTION = ChatRequest(messages=[Message(role="user", content="Hi")])
 
 
@@ -47,7 +50,7 @@ async def history(subject: Subject) -> Findings:
         if (problem := history_problem(reply, wire, target_of(provider, wire, capabilities)))
     }
     for problem in found.values():
-        yield failed(problem, "use `parley.provider.ToolIds` for the ids of calls, and drop provider_data of other wires with a warning")
+        yield failed(problem, _MEND_IT if " encode raises " in problem else _USE_THE_PIECES)
     if not found:
         yield passed(f"{len(foreign)} replies of other wires and {len(own)} of its own, each encodable")
     if not own:
@@ -139,7 +142,8 @@ def history_problem(reply: ChatResponse, codec: Codec, target: Target) -> str:
     try:
         encoded = codec.encode(request, target=target, stream=True)
     except Exception as error:  # noqa: BLE001 - an author's codec may raise anything
-        return f"encode raises {type(error).__name__}: {error}"
+        place = place_of(error)
+        return f"encode raises {type(error).__name__}: {error}" + (f" ({place})" if place else "")
     try:
         body: Any = json.decode(encoded.body)
     except ValueError:

@@ -44,6 +44,28 @@ def test_without_recordings_it_says_what_it_needs() -> None:
     assert "one_ending" not in of_verdict(found, "passed")
 
 
+def test_recordings_are_found_where_they_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(**named: Any) -> int:
+        return len(subject_of(mars.dialect(), **named).recordings)
+
+    working, elsewhere, tests = tmp_path / "here", tmp_path / "elsewhere", tmp_path / "package" / "tests"
+    here, around = working / "recordings" / "mars", tests.parent / "recordings" / "mars"
+    for folder in (elsewhere / "mars", working, tests, around):
+        folder.mkdir(parents=True)
+    mars.recordings(elsewhere / "mars")
+    mars.recordings(around)
+    monkeypatch.chdir(working)
+    monkeypatch.delenv("PARLEY_RECORDINGS", raising=False)
+    assert seen() == 0
+    monkeypatch.setenv("PARLEY_RECORDINGS", str(elsewhere))
+    assert seen() == 6
+    here.mkdir(parents=True)
+    mars.write(here, "stream", mars.STREAM)
+    assert seen() == 1, "what was recorded here counts first"
+    assert seen(beside=tests) == 6
+    assert seen(recordings=tests, beside=tests) == 0, "where a place is named, no other is looked at"
+
+
 def test_one_that_breaks_on_a_split_is_seen(recorded: Path) -> None:
     found = failures(mars.with_decoder(mars.LineDecoder), "any_split", "recordings", recordings=recorded)
     assert "a byte at a time, the answer is" in found["any_split"]
@@ -54,6 +76,18 @@ def test_one_that_ends_cut_streams_in_stop_is_seen(recorded: Path) -> None:
     found = failures(mars.with_decoder(mars.HopefulDecoder), "one_cut", "every_cut", recordings=recorded)
     assert "as if nothing were missing" in found["one_cut"]
     assert "cut after 1 of 5 events" in found["every_cut"]
+
+
+def test_a_codec_that_raises_is_told_with_the_place(recorded: Path) -> None:
+    class Forgets(mars.Mars):
+        def encode(self, request, *, target, stream):
+            list(request.options.tools)
+            return super().encode(request, target=target, stream=stream)
+
+    found = findings(mars.dialect(Forgets()), "history", recordings=recorded)
+    [told] = [finding for finding in found if finding.verdict == "failed"]
+    assert "encode raises TypeError: 'NoneType' object is not iterable (test_codecs.py, line " in told.evidence
+    assert "options may be None" in told.remedy
 
 
 def test_lost_counts_are_seen(recorded: Path) -> None:
