@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from parley.transport.http_provider import Dialect, HttpProvider
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
-    from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS
+    from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS, hosted_messages_options
     from parley.wire.bedrock_converse import BedrockConverse
     from parley.wire.cohere_v2 import CohereV2
     from parley.wire.dialogflow_detect_intent import DialogflowDetectIntent
@@ -104,8 +104,13 @@ if TYPE_CHECKING:
     from parley.wire.openai_chat_errors import decode_error_body
     from parley.wire.openai_responses import OpenAIResponses
     from parley.wire.reply_reader import ReplyReader
+    from parley.wire.schema import Downgraded, SchemaSubset, downgrade
+    from parley.wire.schema_report import SchemaReport
+    from parley.wire.schema_subsets import GRAMMAR_SCHEMA, STRICT_SCHEMA
     from parley.wire.sse import SseEvent, SseParser
+    from parley.wire.structured_output import json_instruction, structured_tool_name
     from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
+    from parley.wire.vertex_embeddings import VertexEmbeddings
 
 _NAMES = {
     "parley.contract.capabilities": "Capabilities ExtraOption Limits Model",
@@ -135,7 +140,7 @@ _NAMES = {
     "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.http_provider": "Dialect HttpProvider",
     "parley.wire.anthropic_messages": "AnthropicMessages",
-    "parley.wire.anthropic_messages_extra": "MESSAGES_OPTIONS",
+    "parley.wire.anthropic_messages_extra": "MESSAGES_OPTIONS hosted_messages_options",
     "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
     "parley.wire.history": "EncodingWarnings ToolIds Turn data_url join_system own_data result_text short_id turns",
@@ -154,13 +159,20 @@ _NAMES = {
     "parley.wire.openai_chat": "OpenAIChat url_of",
     "parley.wire.openai_chat_errors": "decode_error_body",
     "parley.wire.reply_reader": "ReplyReader",
+    "parley.wire.schema": "Downgraded SchemaSubset downgrade",
+    "parley.wire.schema_report": "SchemaReport",
+    "parley.wire.schema_subsets": "GRAMMAR_SCHEMA STRICT_SCHEMA",
     "parley.wire.sse": "SseEvent SseParser",
+    "parley.wire.structured_output": "json_instruction structured_tool_name",
     "parley.wire.tool_calls": "ToolCallAssembler ToolCallFragment",
+    "parley.wire.vertex_embeddings": "VertexEmbeddings",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "GRAMMAR_SCHEMA",
     "MESSAGES_OPTIONS",
+    "STRICT_SCHEMA",
     "AmazonSignature",
     "AnthropicMessages",
     "AnthropicOnBedrock",
@@ -189,6 +201,7 @@ __all__ = [
     "Decoder",
     "Dialect",
     "DialogflowDetectIntent",
+    "Downgraded",
     "EmbeddingOptions",
     "EmbeddingPurpose",
     "EmbeddingRequest",
@@ -251,6 +264,8 @@ __all__ = [
     "ResponseWarning",
     "Role",
     "SchemaFormat",
+    "SchemaReport",
+    "SchemaSubset",
     "ServerError",
     "Setting",
     "SseEvent",
@@ -278,14 +293,18 @@ __all__ = [
     "UsageReport",
     "UsageReported",
     "UsageSource",
+    "VertexEmbeddings",
     "WarningRaised",
     "apply_model_rules",
     "count_of",
     "data_url",
     "decode_error_body",
     "decode_object",
+    "downgrade",
     "error_class_for_status",
+    "hosted_messages_options",
     "join_system",
+    "json_instruction",
     "list_of",
     "object_of",
     "own_data",
@@ -293,6 +312,7 @@ __all__ = [
     "provider_error",
     "result_text",
     "short_id",
+    "structured_tool_name",
     "text_of",
     "turns",
     "url_of",

@@ -113,6 +113,7 @@ async def test_node_gets_the_recorded_vectors_of_three_wires(tmp_path: Path, ser
 
 
 async def test_a_default_model_dimensions_and_usage(server: Served, client: Any) -> None:
+    assert "openai/text-embedding-3-small" in [model.id async for model in client.models.list()]
     body = {"data": [{"index": 0, "embedding": [0.5, 0.25]}], "model": "text-embedding-3-small", "usage": {"prompt_tokens": 2}}
     async with server.replaying("openai", Answer(headers=JSON, body=json.dumps(body).encode())) as replay:
         reply = await client.embeddings.create(model="text-embedding-3-small", input="one", dimensions=2, encoding_format="float", user="u")

@@ -3,7 +3,18 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from parley.provider import AuthScheme, Capabilities, Config, Dialect, ExtraOption, OpenAIChat, OpenAIResponses, Setting, Target
+from parley.provider import (
+    STRICT_SCHEMA,
+    AuthScheme,
+    Capabilities,
+    Config,
+    Dialect,
+    ExtraOption,
+    OpenAIChat,
+    OpenAIResponses,
+    Setting,
+    Target,
+)
 
 _WITH_DEPLOYMENT = "/openai"
 
@@ -58,8 +69,8 @@ provider = Dialect(
     label="Azure OpenAI",
     description="OpenAI's models in your own Azure subscription",
     config=AzureOpenAIConfig,
-    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048),
-    apis={"chat": AzureChat(embedding_encoding="base64", embedding_batch=2048)},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA),
+    apis={"chat": AzureChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA)},
     auth=AuthScheme(header="api-key", prefix=""),
     base_url=base_url,
     # What its list of models holds is what could be deployed, not what is.

@@ -15,6 +15,7 @@ from parley.provider import (
     HeaderAuth,
     Model,
     Setting,
+    hosted_messages_options,
 )
 
 
@@ -74,5 +75,6 @@ provider = Dialect(
         ExtraOption(name="performanceConfig", type=dict[str, Any], description="latency standard or optimized", api="converse"),
         ExtraOption(name="serviceTier", type=dict[str, Any], description="priority, default, flex or reserved", api="converse"),
         ExtraOption(name="requestMetadata", type=dict[str, str], description="labels for the account's logs", api="converse"),
+        *hosted_messages_options(api="invoke"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, SchemaSubset, Setting
 
 
 class CerebrasConfig(Config):
@@ -13,12 +13,17 @@ class CerebrasConfig(Config):
     endpoint: str = "https://api.cerebras.ai/v1"
 
 
+# https://inference-docs.cerebras.ai/capabilities/structured-outputs (read 2026-11-25).
+_STRICT = SchemaSubset(
+    unknown=frozenset({"pattern", "format", "minItems", "maxItems"}), recursion=False, root_object=True, closed=True, when_strict=True
+)
+
 provider = Dialect(
     name="cerebras",
     label="Cerebras",
     description="Open models on wafer-sized chips, very fast",
     config=CerebrasConfig,
-    wire=OpenAIChat(reasoning_field="reasoning", rules=()),
+    wire=OpenAIChat(reasoning_field="reasoning", rules=(), schema_subset=_STRICT),
     # The penalties are refused with 400: https://inference-docs.cerebras.ai/resources/openai (read 2026-11-25).
     capabilities=Capabilities(
         tools=True, structured_output="native", seed=True, stop=True, frequency_penalty=False, presence_penalty=False, top_k=False

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, SchemaSubset, Setting
 
 
 def of_workspace(host: str) -> str:
@@ -29,12 +29,17 @@ class DatabricksConfig(Config):
     ]
 
 
+# https://docs.databricks.com/aws/machine-learning/model-serving/structured-outputs#limitations (read 2026-11-25).
+_SCHEMA = SchemaSubset(unknown=frozenset({"pattern", "anyOf", "oneOf", "allOf", "prefixItems"}), inline_references=True)
+
 provider = Dialect(
     name="databricks",
     label="Databricks",
     description="Models served in your own workspace",
     config=DatabricksConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", stream_usage=False, rules=()),  # usage comes unasked, with every chunk
+    wire=OpenAIChat(
+        max_tokens_field="max_tokens", stream_usage=False, rules=(), schema_subset=_SCHEMA
+    ),  # usage comes unasked, with every chunk
     # The list of endpoints has another address and another form.
     capabilities=Capabilities(tools=True, stop=True, temperature=True, top_p=True, list_models=False),
     models=[

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, SchemaSubset, Setting
 
+# https://docs.fireworks.ai/structured-responses/structured-response-formatting (read 2026-11-25).
+_SCHEMA = SchemaSubset(unknown=frozenset({"minLength", "maxLength", "minItems", "maxItems", "pattern"}), any_for_one=True)
 _MODELS = "accounts/fireworks/models"
 
 
@@ -20,7 +22,7 @@ provider = Dialect(
     label="Fireworks AI",
     description="Open models, served fast",
     config=FireworksConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=()),
+    wire=OpenAIChat(max_tokens_field="max_tokens", reasoning_field="reasoning_content", rules=(), schema_subset=_SCHEMA),
     capabilities=Capabilities(
         tools=True,
         structured_output="native",

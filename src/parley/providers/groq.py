@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import STRICT_SCHEMA, Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
 
 
 class GroqConfig(Config):
@@ -18,7 +18,7 @@ provider = Dialect(
     label="Groq",
     description="Open models, served very fast",
     config=GroqConfig,
-    wire=OpenAIChat(),
+    wire=OpenAIChat(schema_subset=STRICT_SCHEMA),
     capabilities=Capabilities(tools=True, tool_choice=True, top_k=False),
     models=[
         Model("openai/gpt-oss-120b", label="GPT-OSS 120B", description="Open reasoning model of OpenAI", context_tokens=131_072),

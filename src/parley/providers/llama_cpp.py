@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from parley.provider import Capabilities, Config, Dialect, OpenAIChat, Setting
+from parley.provider import GRAMMAR_SCHEMA, Capabilities, Config, Dialect, OpenAIChat, Setting
 
 
 class LlamaCppConfig(Config):
@@ -18,7 +18,7 @@ provider = Dialect(
     label="llama.cpp",
     description="A GGUF model on your own machine, served by llama-server",
     config=LlamaCppConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
+    wire=OpenAIChat(max_tokens_field="max_tokens", rules=(), schema_subset=GRAMMAR_SCHEMA),
     capabilities=Capabilities(streaming=True, temperature=True, top_p=True, top_k=True, seed=True),
     docs_url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
     local=True,

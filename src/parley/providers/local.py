@@ -18,6 +18,7 @@ from parley.local.memory import read_memory
 from parley.local.process import LocalServer, Order
 from parley.local.store import ModelStore, memory_problem, memory_warning
 from parley.provider import (
+    GRAMMAR_SCHEMA,
     Capabilities,
     ChatRequest,
     Config,
@@ -194,7 +195,7 @@ provider = LocalDialect(
     label="Local model",
     description="A GGUF model that Parley runs on this machine, in a process of its own",
     config=LocalConfig,
-    wire=OpenAIChat(max_tokens_field="max_tokens", rules=()),
+    wire=OpenAIChat(max_tokens_field="max_tokens", rules=(), schema_subset=GRAMMAR_SCHEMA),
     base_url=base_url,
     capabilities=Capabilities(streaming=True, temperature=True, top_p=True, top_k=True, seed=True, list_models=True),
     docs_url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",

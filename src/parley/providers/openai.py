@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, OpenAIResponses, Setting
+from parley.provider import STRICT_SCHEMA, Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, OpenAIResponses, Setting
 
 
 class OpenAIConfig(Config):
@@ -24,8 +24,8 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048),
-    apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048)},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA),
+    apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA)},
     capabilities=Capabilities(
         tools=True,
         tool_choice=True,

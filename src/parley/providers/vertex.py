@@ -16,6 +16,7 @@ from parley.provider import (
     Decoder,
     Dialect,
     ExtraOption,
+    FieldProblem,
     GeminiGenerate,
     GoogleToken,
     HttpRequest,
@@ -24,6 +25,9 @@ from parley.provider import (
     ResponseHead,
     Setting,
     Target,
+    UnsupportedFeatureError,
+    VertexEmbeddings,
+    hosted_messages_options,
 )
 
 
@@ -40,11 +44,18 @@ class VertexConfig(Config):
     model: str = "gemini-3.5-flash"
 
 
-class VertexWire(GeminiGenerate):
+_OF_CLAUDE = hosted_messages_options()
+_OF_GEMINI = (
+    ExtraOption(name="safetySettings", type=list[dict[str, Any]], description="thresholds of the content filter (Gemini)"),
+    ExtraOption(name="labels", type=dict[str, str], description="labels for the bill (Gemini)"),
+)
+
+
+class VertexWire(VertexEmbeddings, GeminiGenerate):
     """Each model's own wire: Claude speaks Anthropic's, all others Gemini's, under an address of Vertex AI's."""
 
     # Of Gemini, for models that no list knows; those of Claude's that are listed say themselves what they take.
-    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=False, embeddings=False)
+    capabilities = Capabilities(streaming=True, cache_markers=False, list_models=False, embeddings=True)
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,6 +76,7 @@ class VertexWire(GeminiGenerate):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        _check_extra(request, target)
         if is_claude(target.model):
             return self._claude.encode(request, target=target, stream=stream)
         return super().encode(request, target=target, stream=stream)
@@ -76,6 +88,16 @@ class VertexWire(GeminiGenerate):
     def decode_error(self, head: ResponseHead, body: bytes) -> ParleyError:
         """See parley.contract.codec.Codec."""
         return self._claude.decode_error(head, body) if is_claude(head.model) else super().decode_error(head, body)
+
+
+def _check_extra(request: ChatRequest, target: Target) -> None:
+    """The options of one wire mean nothing on the other."""
+    others, whose = (_OF_GEMINI, "Gemini's") if is_claude(target.model) else (_OF_CLAUDE, "Claude's")
+    for option in others:
+        if option.name in request.options.extra:
+            path = f"options.extra.{option.name}"
+            problem = f"only {whose} models take it, and {target.model} is none"
+            raise UnsupportedFeatureError(f"{path}: {problem}", fields=[FieldProblem(path=path, message=problem)])
 
 
 def is_claude(model: str) -> bool:
@@ -124,11 +146,13 @@ provider = Dialect(
     wire=VertexWire(),
     auth=authorise,
     base_url=base_url,
-    capabilities=Capabilities(tools=True, images=True, files=True, usage=True, cache_markers=False),
+    capabilities=Capabilities(tools=True, images=True, files=True, usage=True, cache_markers=False, embeddings=True),
     models=MODELS,
-    docs_url="https://cloud.google.com/vertex-ai/generative-ai/docs/models",
-    extra_options=[
-        ExtraOption(name="safetySettings", type=list[dict[str, Any]], description="thresholds of the content filter (Gemini)"),
-        ExtraOption(name="labels", type=dict[str, str], description="labels for the bill (Gemini)"),
+    embedding_models=[
+        Model("gemini-embedding-001", label="Gemini Embedding", description="Best vectors, 3072 long", context_tokens=2048),
+        Model("text-embedding-005", label="Text Embedding 5", description="English and code, 768 long", context_tokens=2048),
+        Model("text-multilingual-embedding-002", "Multilingual Embedding 2", "Many languages, 768 long", context_tokens=2048),
     ],
+    docs_url="https://cloud.google.com/vertex-ai/generative-ai/docs/models",
+    extra_options=[*_OF_GEMINI, *_OF_CLAUDE],
 )

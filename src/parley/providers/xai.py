@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, ModelRule, OpenAIChat, OpenAIResponses, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, ModelRule, OpenAIChat, OpenAIResponses, SchemaSubset, Setting
 
 
 class XAIConfig(Config):
@@ -23,13 +23,18 @@ _RULES = (
     ),
 )
 
+# https://docs.x.ai/docs/guides/structured-outputs (read 2026-11-25).
+_SCHEMA = SchemaSubset(
+    unknown=frozenset({"allOf", "minLength", "maxLength", "minItems", "maxItems", "minContains", "maxContains"}), any_for_one=True
+)
+
 provider = Dialect(
     name="xai",
     label="xAI",
     description="Grok models from xAI",
     config=XAIConfig,
-    wire=OpenAIResponses(encrypted_thought=("grok-*",), rules=_RULES),
-    apis={"chat": OpenAIChat(reasoning_field="reasoning_content", rules=_RULES)},
+    wire=OpenAIResponses(encrypted_thought=("grok-*",), rules=_RULES, schema_subset=_SCHEMA),
+    apis={"chat": OpenAIChat(reasoning_field="reasoning_content", rules=_RULES, schema_subset=_SCHEMA)},
     capabilities=Capabilities(tools=True, tool_choice=True, structured_output="native", images=True, top_k=False, list_models=True),
     models=[
         Model("grok-4.7", label="Grok 4.7", description="Most capable, for agents and code", context_tokens=500_000),

@@ -52,6 +52,7 @@ class ProviderDescription(Struct, frozen=True, kw_only=True):
     local: bool = False
     fields: Sequence[FieldDescription] = ()
     proven: Proven = "claimed"
+    embedding_models: Sequence[Model] = ()
 
 
 def describe_declared(definition: Definition) -> ProviderDescription:
@@ -67,6 +68,7 @@ def describe_declared(definition: Definition) -> ProviderDescription:
         description=definition.description,
         model=next((field.default for field in fields if field.name == "model"), "") or next((model.id for model in definition.models), ""),
         models=definition.models,
+        embedding_models=definition.embedding_models,
         capabilities=definition.capabilities,
         extra_options=definition.extra_options,
         limits=definition.limits,

@@ -169,6 +169,7 @@ class Registry:
             description=(entry and entry.description) or definition.description,
             model=self._default_model(definition, configured),
             models=self.models(name),
+            embedding_models=definition.embedding_models,
             capabilities=entry.capabilities.over(definition.capabilities) if entry else definition.capabilities,
             extra_options=definition.extra_options,
             limits=self.limits(name),

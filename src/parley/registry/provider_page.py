@@ -60,6 +60,7 @@ def provider_page(description: ProviderDescription, *, wire: Codec | None, proof
         _opening(description, wire),
         _configuration(description),
         _models(description, wire, prices_at),
+        _embedding_models(description),
         _features(description, wire, proof),
         _limits(description),
         _errors(description, wire, proof),
@@ -137,6 +138,16 @@ def _models(description: ProviderDescription, wire: Codec | None, prices_at: dat
         context = f"{tokens:,} tokens" if tokens else "unknown"
         row = f"| `{_cell(model.id)}`{default} | {_cell(model.label)} | {_cell(model.description)} | {context} |"
         yield f"{row} {_dollars(price)} |" if said else row
+
+
+def _embedding_models(description: ProviderDescription) -> Iterator[str]:
+    if not description.embedding_models:
+        return
+    yield f"\nFor embeddings, the first where a request names `{description.name}` alone:\n"
+    yield "| model | name | what it is for | longest text |\n|---|---|---|---|"
+    for model in description.embedding_models:
+        longest = f"{model.context_tokens:,} tokens" if model.context_tokens else "unknown"
+        yield f"| `{_cell(model.id)}` | {_cell(model.label)} | {_cell(model.description)} | {longest} |"
 
 
 def _listed(description: ProviderDescription, model: Model, prices_at: datetime | None) -> ListedModel | None:

@@ -18,9 +18,10 @@ import msgspec
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities
-from parley.contract.codec import Codec, ListsModels
+from parley.contract.codec import Codec, Embeds, ListsModels
 from parley.contract.config import config_fields
-from parley.contract.errors import ConfigurationError, ParleyError
+from parley.contract.embeddings import EmbeddingRequest
+from parley.contract.errors import ConfigurationError, ParleyError, ProtocolError
 from parley.contract.events import (
     CitationAdded,
     Event,
@@ -46,12 +47,13 @@ from parley.testing.recordings import IndexRow, Recording, load_recording, read_
 CAPABILITIES = Capabilities.__struct_fields__
 _QUESTION = ChatRequest(messages=[Message(role="user", content="Hi")])
 _BYTE_BY_BYTE_UP_TO = 64 * 1024
+_MOST_TEXTS = 8
 # A recording without these has no reply that could show anything.
 _NO_REPLIES = frozenset({"error", "error-stream"})
 # Options whose effect must show in the reply as well: the text is JSON.
 _ANSWERED_IN_JSON = frozenset({"response_format", "structured_output"})
 # What only a reply can show, whatever was asked for.
-_READ = frozenset({"streaming", "tools", "reasoning", "citations", "usage", "list_models"})
+_READ = frozenset({"streaming", "tools", "reasoning", "citations", "usage", "list_models", "embeddings"})
 # What many a request holds anyway is no sign of an option.
 _COMMON_MARKS = frozenset({"system", "systeminstruction", "text", "type=text", "parts"})
 
@@ -68,10 +70,10 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 def speaks(wire: str, family: str) -> bool:
     """Whether a family of recordings is on this wire: its words begin the wire's ("gemini", "gemini_generate"); or it is the list of
-    models of the vendor whom the wire is named after ("openai-models").
+    models of the vendor whom the wire is named after ("openai-models"), or its embeddings ("openai-embeddings").
     """
     words, named = wire.split("_"), family.split("-")
-    return words[: len(named)] == named or named == [words[0], "models"]
+    return words[: len(named)] == named or named in ([words[0], "models"], [words[0], "embeddings"])
 
 
 def is_of(provider: str, wire: str, label: str, *, called: str = "") -> bool:
@@ -82,8 +84,19 @@ def is_of(provider: str, wire: str, label: str, *, called: str = "") -> bool:
     """
     if called and label == called.lower().replace(" ", "-"):
         return True
-    own = [*wire.split("_"), "chat", "models"]
+    own = [*wire.split("_"), "chat", "models", "embeddings"]
     return label == provider or (label.startswith(f"{provider}-") and all(word in own for word in label[len(provider) + 1 :].split("-")))
+
+
+def _is_on(wire: Codec, row: IndexRow) -> bool:
+    """Whether a recording is on this wire. Vectors often come from another address of the same vendor."""
+    return speaks(wire.name, row.wire_family) or (row.kind == "embeddings" and row.wire_family.split("-")[0] == wire.name.split("_")[0])
+
+
+def _is_own(subject: Subject, wire: Codec, row: IndexRow) -> bool:
+    """Whether a recording is of the subject's own vendor."""
+    of_vectors = row.kind == "embeddings" and row.provider.startswith(f"{subject.name}-") and row.provider.endswith("-embeddings")
+    return of_vectors or is_of(subject.name, wire.name, row.provider, called=subject.label)
 
 
 def shown_by(row: IndexRow, wire: Codec, directory: Path) -> Shown | None:
@@ -105,6 +118,8 @@ def _capabilities_read(recording: Recording, wire: Codec) -> tuple[frozenset[str
     if recording.kind == "models":
         lists = isinstance(wire, ListsModels) and bool(wire.decode_models(head, recording.body))
         return frozenset({"list_models"} if lists else ()), False
+    if recording.kind == "embeddings":
+        return frozenset({"embeddings"} if isinstance(wire, Embeds) and _embeds(recording, wire, head) else ()), False
     events = _events(recording, wire, head)
     if not events or not isinstance(events[-1], ResponseFinished):
         return frozenset(), False
@@ -114,6 +129,17 @@ def _capabilities_read(recording: Recording, wire: Codec) -> tuple[frozenset[str
     if any(isinstance(event, WarningRaised) and event.incomplete for event in events):
         return frozenset(), False
     return frozenset(found), _is_json("".join(event.text for event in events if isinstance(event, TextDelta)))
+
+
+def _embeds(recording: Recording, wire: Embeds, head: ResponseHead) -> bool:
+    """Whether the reply holds a vector for each text, however many there were."""
+    for count in range(1, _MOST_TEXTS + 1):
+        try:
+            wire.decode_embeddings(EmbeddingRequest(texts=["text"] * count), head, recording.body)
+        except ProtocolError:
+            continue
+        return True
+    return False
 
 
 def _events(recording: Recording, wire: Codec, head: ResponseHead) -> list[Event]:
@@ -204,12 +230,13 @@ def prove(everybody: Sequence[Subject], directory: Path) -> Proof:
             proofs[subject.name] = ProviderProof(capabilities=cells)
             continue
         if wire.name not in by_wire:
-            found = (shown_by(row, wire, directory) for row in rows if speaks(wire.name, row.wire_family))
+            found = (shown_by(row, wire, directory) for row in rows if row.kind != "embeddings" and _is_on(wire, row))
             by_wire[wire.name] = sorted(filter(None, found), key=lambda shown: (not shown.row.body_exact, shown.row.bytes, shown.row.file))
-        cells = {name: _cell(subject, wire, by_wire[wire.name], capability=name) for name in CAPABILITIES}
-        own = (
-            row for row in rows if speaks(wire.name, row.wire_family) and is_of(subject.name, wire.name, row.provider, called=subject.label)
-        )
+        # How vectors are packed is a dialect's own, so each reads for itself.
+        vectors = [row for row in rows if row.kind == "embeddings" and subject.declared.embeddings and _is_on(wire, row)]
+        shown = [*filter(None, (shown_by(row, wire, directory) for row in vectors)), *by_wire[wire.name]]
+        cells = {name: _cell(subject, wire, shown, capability=name) for name in CAPABILITIES}
+        own = (row for row in rows if speaks(wire.name, row.wire_family) and _is_own(subject, wire, row))
         errors = list(errors_seen(own, wire, directory))
         proven = ProviderProof(wire=wire.name, codec=codec_hash(wire), capabilities=cells, errors=errors)
         if subject.api:
@@ -256,7 +283,7 @@ def _cell(subject: Subject, wire: Codec, shown: Sequence[Shown], *, capability: 
         claim = _claim(getattr(subject.declared, capability))
         return structs.replace(claim, verdict="refused" if refused else "left out")
     not_by = [model for model, diffs in tried.items() if diffs and not any(diff.outcome == "sent" for diff in diffs)]
-    own = [each for each in shown if is_of(subject.name, wire.name, each.row.provider, called=subject.label)]
+    own = [each for each in shown if _is_own(subject, wire, each.row)]
     for grade, candidates in (("vendor-proven", own), ("wire-proven", shown)):
         for each in candidates:
             if verdict := _verdict(each, capability, sent):

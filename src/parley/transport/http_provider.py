@@ -64,6 +64,7 @@ TEST_SECONDS = 15.0
 """So long a connection test may take before it says that the provider is silent."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_NO_SUCH_PATH = (404, 405, 501)
 _BEFORE_CONTENT = frozenset({ResponseStarted, UsageReported, WarningRaised})
 
 
@@ -426,7 +427,18 @@ class HttpProvider(Provider):
         if 300 <= response.status < 400:
             location = urlsplit(response.headers.get("location", "")).hostname or ""
             raise errors.redirected(place=response.place, status=response.status, location=location)
-        raise self.wire.decode_error(head, await response.read_body(MAX_ERROR_BODY_BYTES))
+        error = self.wire.decode_error(head, await response.read_body(MAX_ERROR_BODY_BYTES))
+        if response.status in _NO_SUCH_PATH and target.model not in error.message:
+            error.message += self._other_api()
+        raise error
+
+    def _other_api(self) -> str:
+        """That the server may speak another of the dialect's wires; said of servers that are not the vendor's own alone."""
+        own = next((field.default for field in config_fields(self.dialect.config) if field.name == "endpoint"), "")
+        others = [api for api, wire in self.dialect.apis.items() if wire is not self.wire]
+        if not others or self.wire is not self.dialect.wire or ((not own or self._endpoint == own.rstrip("/")) and not self.local):
+            return ""
+        return f"; where this server knows no {self.wire.name}, set {self.variable('api')}={others[0]}"
 
     async def _ask_for_one_token(self) -> None:
         request = ChatRequest(messages=[Message(role="user", content="Hi")], options=Options(max_tokens=1))

@@ -79,8 +79,8 @@ class AnthropicMessages:
         headers = {"content-type": "application/json", "anthropic-version": VERSION}
         return {**headers, "anthropic-beta": ",".join(betas)} if betas else headers
 
-    def body(self, fields: dict[str, Any], *, stream: bool) -> dict[str, Any]:
-        """The body from its fields."""
+    def body(self, fields: dict[str, Any], *, stream: bool, betas: Sequence[str]) -> dict[str, Any]:
+        """The body from its fields. `betas` are named where the version is: in a header here."""
         return {**fields, "stream": True} if stream else fields
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
@@ -95,11 +95,12 @@ class AnthropicMessages:
         options.write(fields)
         apply_model_rules(self._rules, target.model, body=fields, warnings=warnings, strict=request.strict_options)
         limit_cache_markers(fields, warnings)
+        betas = sorted(history.betas | options.betas)
         return HttpRequest(
             method="POST",
             url=self.url(target, stream=stream),
-            headers=self.headers(sorted(history.betas | options.betas)),
-            body=msgspec.json.encode(self.body(fields, stream=stream)),
+            headers=self.headers(betas),
+            body=msgspec.json.encode(self.body(fields, stream=stream, betas=betas)),
             warnings=warnings.warnings,
         )
 

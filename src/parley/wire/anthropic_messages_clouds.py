@@ -36,12 +36,13 @@ class _Hosted(AnthropicMessages):
     _version = ""
 
     def headers(self, betas: Sequence[str]) -> Mapping[str, str]:
-        """The headers: the version travels in the body here."""
+        """The headers: version and betas travel in the body here."""
         return {"content-type": "application/json"}
 
-    def body(self, fields: dict[str, Any], *, stream: bool) -> dict[str, Any]:
+    def body(self, fields: dict[str, Any], *, stream: bool, betas: Sequence[str]) -> dict[str, Any]:
         """The body without the model."""
-        return {"anthropic_version": self._version} | {name: value for name, value in fields.items() if name != "model"}
+        named = {"anthropic_version": self._version, **({"anthropic_beta": list(betas)} if betas else {})}
+        return named | {name: value for name, value in fields.items() if name != "model"}
 
     def encode_list_models(self, *, target: Target) -> HttpRequest:
         """There is no such list."""
@@ -130,6 +131,6 @@ class AnthropicOnVertex(_Hosted):
         action = "streamRawPredict" if stream else "rawPredict"
         return f"{target.endpoint.rstrip('/')}/publishers/anthropic/models/{quote(target.model, safe='@')}:{action}"
 
-    def body(self, fields: dict[str, Any], *, stream: bool) -> dict[str, Any]:
+    def body(self, fields: dict[str, Any], *, stream: bool, betas: Sequence[str]) -> dict[str, Any]:
         """The body without the model; that it streams is said here too."""
-        return super().body(fields, stream=stream) | ({"stream": True} if stream else {})
+        return super().body(fields, stream=stream, betas=betas) | ({"stream": True} if stream else {})

@@ -1,11 +1,13 @@
 """What Anthropic's Messages wire can be told that the contract has no word for, as options that its providers declare. Knows no request.
 
-https://docs.claude.com/en/api/messages (read 2026-11-22).
+https://docs.claude.com/en/api/messages (read 2026-11-22), …/build-with-claude/claude-on-amazon-bedrock (read 2026-11-25).
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
+
+from msgspec import structs
 
 from parley.contract.capabilities import ExtraOption
 
@@ -33,3 +35,10 @@ MESSAGES_OPTIONS: tuple[ExtraOption, ...] = (
     ExtraOption(name="user_profile_id", type=str, description="a user profile at the vendor"),
     ExtraOption(name="workspace_id", type=str, description="a workspace at the vendor"),
 )
+
+_HOSTED = ("thinking", "output_config", "hosted_tools", "tool_fields", "tool_choice", "betas", "cache_control", "context_management")
+
+
+def hosted_messages_options(api: str = "") -> list[ExtraOption]:
+    """Those of them that the clouds take which host this wire; `api` as in ExtraOption."""
+    return [structs.replace(option, api=api) for option in MESSAGES_OPTIONS if option.name in _HOSTED]

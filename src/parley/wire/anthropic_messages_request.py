@@ -15,7 +15,9 @@ from parley.contract.request import ChatRequest
 from parley.wire.anthropic_messages_models import ClaudeTraits
 from parley.wire.history import EncodingWarnings
 from parley.wire.json_values import list_of, object_of
-from parley.wire.schema import SchemaSubset, downgrade
+from parley.wire.schema import downgrade
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport, tool_path
+from parley.wire.schema_subsets import CLOSED_SCHEMA
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 _BUDGETS: dict[ReasoningEffort, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384}
@@ -23,18 +25,6 @@ _EFFORTS: dict[ReasoningEffort, str] = {"none": "low", "minimal": "low", "low": 
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _MIN_BUDGET = 1024
 _UNKNOWN_TO_WIRE = ("seed", "frequency_penalty", "presence_penalty")
-_KEYWORDS = frozenset(
-    {"type", "properties", "required", "items", "enum", "const", "anyOf", "allOf", "$ref", "$defs", "definitions"}
-    | {"title", "description", "default", "format", "additionalProperties"}
-)
-_LIMITS = frozenset(
-    {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
-    | {"minLength", "maxLength", "pattern", "minItems", "maxItems"}
-)
-_ENFORCED = SchemaSubset(keywords=_KEYWORDS, any_for_one=True)
-_WITH_LIMITS = SchemaSubset(keywords=_KEYWORDS | _LIMITS, any_for_one=True)
-_SCHEMA_MAPS = ("properties", "$defs", "definitions")
-_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
 
 
 class MessagesOptions:
@@ -46,6 +36,7 @@ class MessagesOptions:
         self._target = target
         self._traits = traits
         self._warnings = warnings
+        self._report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
         self._structured = self._structured_by()
         self.betas: set[str] = set()
 
@@ -89,7 +80,14 @@ class MessagesOptions:
         if wanted == "json":
             return "prompt"
         declared = self._target.capabilities.structured_output or "native"
-        return "tool" if declared == "native" and not self._traits.json_schema else declared
+        if declared != "native" or not isinstance(wanted, SchemaFormat):
+            return declared
+        if not self._traits.json_schema:
+            return "tool"
+        misshapen = downgrade(wanted.schema, CLOSED_SCHEMA, where=FORMAT_PATH).misshapen
+        if misshapen:
+            self._report.not_enforced(misshapen, where=FORMAT_PATH, instead="the arguments of a tool that must be called")
+        return "tool" if misshapen else "native"
 
     def _write_thinking(self, body: dict[str, Any]) -> None:
         effort = self._options.reasoning_effort
@@ -155,7 +153,7 @@ class MessagesOptions:
         self._warnings.add(f"{name}_dropped", f"{self._target.provider} was not sent {name}: {reason}")
 
     def _write_tools(self, body: dict[str, Any]) -> None:
-        tools = [_tool(tool, enforced=self._traits.json_schema) for tool in self._options.tools or ()]
+        tools = [self._tool(tool, number) for number, tool in enumerate(self._options.tools or ())]
         choice = self._choice() if tools else None
         if self._structured == "tool" and isinstance(self._options.response_format, SchemaFormat):
             name = structured_tool_name(self._request)
@@ -171,6 +169,20 @@ class MessagesOptions:
         if choice is not None:
             self._check_choice(choice, body)
             body["tool_choice"] = choice
+
+    def _tool(self, tool: Tool, number: int) -> dict[str, Any]:
+        encoded: dict[str, Any] = {"name": tool.name}
+        if tool.description is not None:
+            encoded["description"] = tool.description
+        schema = _object_schema(tool.parameters)
+        if not tool.strict or not self._traits.json_schema:
+            return {**encoded, "input_schema": schema}
+        where = tool_path(number)
+        misshapen = downgrade(schema, CLOSED_SCHEMA, where=where).misshapen
+        if misshapen:
+            self._report.not_enforced(misshapen, where=where, instead="a hint")
+            return {**encoded, "input_schema": schema}
+        return {**encoded, "input_schema": self._report.write(schema, CLOSED_SCHEMA, where=where), "strict": True}
 
     def _choice(self) -> dict[str, Any] | None:
         wanted = self._options.tool_choice
@@ -200,45 +212,10 @@ class MessagesOptions:
     def _write_format(self, body: dict[str, Any]) -> None:
         wanted = self._options.response_format
         if self._structured == "native" and isinstance(wanted, SchemaFormat):
-            schema = enforced_schema(wanted.schema)
-            if downgrade(wanted.schema, _ENFORCED) != downgrade(wanted.schema, _WITH_LIMITS):
-                self._warnings.add(
-                    "schema_reduced", "the vendor enforces no limits of size, length or pattern; those of the schema were left out"
-                )
+            schema = self._report.write(wanted.schema, CLOSED_SCHEMA, where=FORMAT_PATH)
             config = object_of(body.get("output_config"))
             body["output_config"] = {**config, "format": {"type": "json_schema", "schema": schema}}
 
 
-def enforced_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema as far as the vendor enforces one: its keywords only, and every object closed, which it demands."""
-    return _closed(downgrade(schema, _ENFORCED))
-
-
-def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    closed = dict(schema)
-    for name in _SCHEMA_MAPS:
-        if name in closed:
-            closed[name] = {key: _closed(object_of(inner)) for key, inner in object_of(closed[name]).items()}
-    for name in ("anyOf", "allOf"):
-        if name in closed:
-            closed[name] = [_closed(object_of(inner)) for inner in list_of(closed[name])]
-    if isinstance(closed.get("items"), dict):
-        closed["items"] = _closed(object_of(closed["items"]))
-    if closed.get("type") == "object":
-        closed["additionalProperties"] = False
-    if closed.get("format") not in _FORMATS:
-        closed.pop("format", None)
-    return closed
-
-
 def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return schema if schema.get("type") == "object" else {"type": "object", **schema}
-
-
-def _tool(tool: Tool, *, enforced: bool) -> dict[str, Any]:
-    encoded: dict[str, Any] = {"name": tool.name}
-    if tool.description is not None:
-        encoded["description"] = tool.description
-    strict = bool(tool.strict) and enforced
-    encoded["input_schema"] = enforced_schema(_object_schema(tool.parameters)) if strict else _object_schema(tool.parameters)
-    return {**encoded, "strict": True} if strict else encoded

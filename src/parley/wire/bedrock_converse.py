@@ -25,6 +25,8 @@ from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import json_text, list_of, object_of, text_of
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport
+from parley.wire.schema_subsets import CLOSED_SCHEMA
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 WIRE_NAME = "bedrock_converse"
@@ -113,7 +115,8 @@ def _body(request: ChatRequest, *, target: Target, warnings: EncodingWarnings) -
     _write_tools(request, mode=mode, has_calls=history.has_calls, body=body)
     if isinstance(options.response_format, SchemaFormat) and mode == "native":
         wanted = options.response_format
-        schema = {"schema": json_text(wanted.schema), "name": wanted.name}
+        report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
+        schema = {"schema": json_text(report.write(wanted.schema, CLOSED_SCHEMA, where=FORMAT_PATH)), "name": wanted.name}
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
     _write_model_fields(request, target=target, body=body)
     return body

@@ -25,6 +25,8 @@ from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
 from parley.wire.openai_chat_encode import misplaced
 from parley.wire.openai_chat_errors import decode_error_body
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport
+from parley.wire.schema_subsets import COHERE_SCHEMA
 from parley.wire.structured_output import json_instruction
 
 WIRE_NAME = "cohere_v2"
@@ -122,7 +124,9 @@ def _body(request: ChatRequest, *, target: Target, stream: bool, warnings: Encod
     if options.response_format == "json" and mode == "native":
         body["response_format"] = {"type": "json_object"}
     elif isinstance(options.response_format, SchemaFormat) and mode == "native":
-        body["response_format"] = {"type": "json_object", "json_schema": options.response_format.schema}
+        report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
+        schema = report.write(options.response_format.schema, COHERE_SCHEMA, where=FORMAT_PATH)
+        body["response_format"] = {"type": "json_object", "json_schema": schema}
     effort = options.reasoning_effort
     if effort is not None:
         body["thinking"] = {"type": "disabled"} if effort == "none" else {"type": "enabled", "token_budget": _BUDGETS[effort]}

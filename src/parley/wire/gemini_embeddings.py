@@ -21,7 +21,7 @@ from parley.wire.json_values import count_of, list_of, object_of
 from parley.wire.vectors import ordered, vector_of
 
 MAX_BATCH_TEXTS = 100
-_TASK_TYPES: dict[EmbeddingPurpose, str] = {
+TASK_TYPES: dict[EmbeddingPurpose, str] = {
     "query": "RETRIEVAL_QUERY",
     "document": "RETRIEVAL_DOCUMENT",
     "similarity": "SEMANTIC_SIMILARITY",
@@ -52,7 +52,7 @@ class GeminiEmbeddings:
         path = model_path(target.model)
         settings: dict[str, Any] = {**options.extra, "model": path}
         if options.purpose is not None:
-            settings["taskType"] = _TASK_TYPES[options.purpose]
+            settings["taskType"] = TASK_TYPES[options.purpose]
         if options.dimensions is not None:
             settings["outputDimensionality"] = options.dimensions
         asked = [{**settings, "content": {"parts": [{"text": text}]}} for text in request.texts]

@@ -14,7 +14,8 @@ from parley.contract.request import ChatRequest
 from parley.wire.gemini_generate_models import GeminiTraits
 from parley.wire.history import EncodingWarnings
 from parley.wire.json_values import object_of
-from parley.wire.schema import SchemaSubset, downgrade
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport, tool_path
+from parley.wire.schema_subsets import GEMINI_SCHEMA, OPENAPI_SCHEMA
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 _BUDGETS: dict[ReasoningEffort, int] = {"none": 0, "minimal": 512, "low": 2048, "medium": 8192, "high": 24_576}
@@ -28,23 +29,6 @@ _GENERATION_FIELDS = {
     "frequency_penalty": "frequencyPenalty",
     "presence_penalty": "presencePenalty",
 }
-_BOTH = frozenset({"type", "format", "title", "description", "enum", "items", "minItems", "maxItems", "minimum", "maximum", "anyOf"})
-_JSON_SCHEMA = SchemaSubset(
-    keywords=_BOTH
-    | {"properties", "required", "propertyOrdering"}
-    | {"$defs", "$ref", "$id", "$anchor", "prefixItems", "oneOf"}
-    | {"additionalProperties"},
-    enum_for_const=True,
-)
-_OPENAPI = SchemaSubset(
-    keywords=_BOTH
-    | {"properties", "required", "propertyOrdering"}
-    | {"nullable", "pattern", "minLength", "maxLength", "default", "example"},
-    inline_references=True,
-    nullable=True,
-    enum_for_const=True,
-    any_for_one=True,
-)
 
 
 class GenerateOptions:
@@ -56,6 +40,7 @@ class GenerateOptions:
         self._target = target
         self._traits = traits
         self._warnings = warnings
+        self._report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
         self._structured = self._structured_by()
 
     @property
@@ -97,10 +82,10 @@ class GenerateOptions:
             return
         config["responseMimeType"] = "application/json"
         if isinstance(wanted, SchemaFormat):
-            config["responseJsonSchema" if self._traits.json_schema else "responseSchema"] = self._schema(wanted.schema)
+            config["responseJsonSchema" if self._traits.json_schema else "responseSchema"] = self._schema(wanted.schema, FORMAT_PATH)
 
-    def _schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return downgrade(schema, _JSON_SCHEMA if self._traits.json_schema else _OPENAPI)
+    def _schema(self, schema: dict[str, Any], where: str) -> dict[str, Any]:
+        return self._report.write(schema, GEMINI_SCHEMA if self._traits.json_schema else OPENAPI_SCHEMA, where=where)
 
     def _thinking(self) -> dict[str, Any]:
         effort = self._options.reasoning_effort
@@ -127,12 +112,12 @@ class GenerateOptions:
     def _write_tools(self, body: dict[str, Any]) -> None:
         if self._options.parallel_tool_calls is not None:
             self._warnings.add("parallel_tool_calls_dropped", "this wire has no such option as parallel_tool_calls; it was left out")
-        tools = [self._tool(tool) for tool in self._options.tools or ()]
+        tools = [self._tool(tool, tool_path(number)) for number, tool in enumerate(self._options.tools or ())]
         calling = self._calling() if tools else None
         wanted = self._options.response_format
         if self._structured == "tool" and isinstance(wanted, SchemaFormat):
             name = structured_tool_name(self._request)
-            tools.append(self._tool(Tool(name=name, description=TOOL_DESCRIPTION, parameters=wanted.schema)))
+            tools.append(self._tool(Tool(name=name, description=TOOL_DESCRIPTION, parameters=wanted.schema), FORMAT_PATH))
             calling = {"mode": "ANY"}
         if tools:
             body["tools"] = [{"functionDeclarations": tools}]
@@ -149,9 +134,9 @@ class GenerateOptions:
             return {"mode": "VALIDATED"}
         return {"mode": "AUTO"} if choice == "auto" else None
 
-    def _tool(self, tool: Tool) -> dict[str, Any]:
+    def _tool(self, tool: Tool, where: str) -> dict[str, Any]:
         """A function without parameters is declared without a schema: an object without properties is refused."""
         encoded: dict[str, Any] = {"name": tool.name, **({"description": tool.description} if tool.description is not None else {})}
         if tool.parameters.get("properties"):
-            encoded["parametersJsonSchema" if self._traits.json_schema else "parameters"] = self._schema(tool.parameters)
+            encoded["parametersJsonSchema" if self._traits.json_schema else "parameters"] = self._schema(tool.parameters, where)
         return encoded

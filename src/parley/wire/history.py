@@ -25,18 +25,18 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class EncodingWarnings:
-    """Collects what encoding had to drop; each code is said once."""
+    """Collects what encoding had to drop; each code is said once about the same thing."""
 
-    __slots__ = ("_codes", "warnings")
+    __slots__ = ("_said", "warnings")
 
     def __init__(self) -> None:
         self.warnings: list[ResponseWarning] = []
-        self._codes: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
 
-    def add(self, code: str, message: str) -> None:
-        """Say it, unless this code was said before."""
-        if code not in self._codes:
-            self._codes.add(code)
+    def add(self, code: str, message: str, *, about: str = "") -> None:
+        """Say it, unless this code was said before about the same thing."""
+        if (code, about) not in self._said:
+            self._said.add((code, about))
             self.warnings.append(ResponseWarning(code=code, message=message))
 
 

@@ -31,6 +31,8 @@ from parley.wire.openai_chat_encode import misplaced
 from parley.wire.openai_chat_errors import decode_error_body, error_in
 from parley.wire.openai_chat_fallback import ChatFallback
 from parley.wire.reply_decoder import ReplyDecoder
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport
+from parley.wire.schema_subsets import GRAMMAR_SCHEMA
 from parley.wire.sse import SseEvent
 from parley.wire.structured_output import json_instruction
 from parley.wire.tool_calls import ToolCallAssembler, ToolCallFragment
@@ -124,7 +126,8 @@ def _body(request: ChatRequest, *, target: Target, stream: bool, warnings: Encod
         ]
     wanted = options.response_format
     if isinstance(wanted, SchemaFormat) and mode != "prompt":
-        body["format"] = wanted.schema
+        report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
+        body["format"] = report.write(wanted.schema, GRAMMAR_SCHEMA, where=FORMAT_PATH)
     elif wanted == "json" and mode != "prompt":
         body["format"] = "json"
     if options.reasoning_effort is not None:

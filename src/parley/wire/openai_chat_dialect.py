@@ -13,6 +13,7 @@ from parley.wire.errors import NO_CODES
 from parley.wire.history import ToolIds
 from parley.wire.model_rules import ModelRule
 from parley.wire.openai_embeddings import OpenAIEmbeddings
+from parley.wire.schema import SchemaSubset
 
 WIRE_NAME = "openai_chat"
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k")
@@ -38,7 +39,8 @@ class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
     reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
     `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
-    `error_codes`: what this vendor alone means by its codes, over status and words.
+    `error_codes`: what this vendor alone means by its codes, over status and words. `schema_subset`: what it takes of JSON Schema (None:
+    whatever comes).
     Those of embeddings are in OpenAIEmbeddings.
     """
 
@@ -48,6 +50,7 @@ class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     effort_field: Literal["reasoning_effort", "reasoning"] = "reasoning_effort"
     rules: Sequence[ModelRule] = OPENAI_RULES
     error_codes: Mapping[str, type[ProviderError]] = NO_CODES
+    schema_subset: SchemaSubset | None = None
 
     def tool_ids(self) -> ToolIds:
         """Which tool ids the vendor takes; OpenAI's are at most 40 characters."""

@@ -10,12 +10,14 @@ from typing import Any
 from parley.contract.errors import FieldProblem, InvalidRequestError
 from parley.contract.http import Target
 from parley.contract.messages import CacheLifetime, FilePart, ImagePart, Message, Part, ReasoningPart, TextPart, ToolCall, ToolResult
-from parley.contract.options import NamedToolChoice, SchemaFormat
+from parley.contract.options import NamedToolChoice, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings, data_url, own_data, result_media, result_text
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import json_text, object_of
 from parley.wire.openai_chat_dialect import WIRE_NAME, ChatDialect
+from parley.wire.schema import SchemaSubset
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport, tool_path
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 _AUDIO_FORMATS = {
@@ -236,8 +238,12 @@ def write_body(dialect: ChatDialect, request: ChatRequest, *, target: Target, st
         body[dialect.max_tokens_field] = options.max_tokens
     if options.reasoning_effort is not None:
         _write_effort(dialect, options.reasoning_effort, body)
-    _write_tools(request, body)
-    _write_response_format(request, mode=mode, takes_json=target.capabilities.response_format is True, body=body)
+    report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
+    _write_tools(request, body, subset=dialect.schema_subset, report=report)
+    if mode == "native" and isinstance(options.response_format, SchemaFormat):
+        _write_schema(options.response_format, body, subset=dialect.schema_subset, report=report)
+    else:
+        _write_response_format(request, mode=mode, takes_json=target.capabilities.response_format is True, body=body)
     if stream:
         body["stream"] = True
         if dialect.stream_usage:
@@ -253,12 +259,10 @@ def _write_effort(dialect: ChatDialect, effort: str, body: dict[str, Any]) -> No
         body["reasoning_effort"] = effort
 
 
-def _write_tools(request: ChatRequest, body: dict[str, Any]) -> None:
+def _write_tools(request: ChatRequest, body: dict[str, Any], *, subset: SchemaSubset | None, report: SchemaReport) -> None:
     options = request.options
     if options.tools:
-        body["tools"] = [
-            _tool(name=tool.name, description=tool.description, parameters=tool.parameters, strict=tool.strict) for tool in options.tools
-        ]
+        body["tools"] = [_declared(tool, number, subset=subset, report=report) for number, tool in enumerate(options.tools)]
         if options.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = options.parallel_tool_calls
     choice = options.tool_choice
@@ -266,6 +270,19 @@ def _write_tools(request: ChatRequest, body: dict[str, Any]) -> None:
         body["tool_choice"] = _named(choice.name)
     elif choice is not None and options.tools:
         body["tool_choice"] = choice
+
+
+def _declared(tool: Tool, number: int, *, subset: SchemaSubset | None, report: SchemaReport) -> dict[str, Any]:
+    """A tool whose arguments are not to be enforced goes as it is."""
+    parameters, strict = tool.parameters, tool.strict
+    if strict:
+        parameters, strict = report.enforce(parameters, subset, where=tool_path(number), strict=strict)
+    return _tool(name=tool.name, description=tool.description, parameters=parameters, strict=strict)
+
+
+def _write_schema(wanted: SchemaFormat, body: dict[str, Any], *, subset: SchemaSubset | None, report: SchemaReport) -> None:
+    schema, strict = report.enforce(wanted.schema, subset, where=FORMAT_PATH, strict=wanted.strict)
+    body["response_format"] = {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": schema, "strict": strict}}
 
 
 def _write_response_format(request: ChatRequest, *, mode: str, takes_json: bool, body: dict[str, Any]) -> None:
@@ -278,9 +295,6 @@ def _write_response_format(request: ChatRequest, *, mode: str, takes_json: bool,
         tool = _tool(name=name, description=TOOL_DESCRIPTION, parameters=wanted.schema, strict=None)
         body["tools"] = [*body.get("tools", []), tool]
         body["tool_choice"] = "required" if request.options.tools else _named(name)
-    elif mode == "native" and isinstance(wanted, SchemaFormat):
-        schema = {"name": wanted.name, "schema": wanted.schema, "strict": wanted.strict}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif mode != "prompt" or takes_json:
         body["response_format"] = {"type": "json_object"}
 

@@ -16,7 +16,7 @@ from parley.contract.capabilities import Capabilities, Model
 from parley.contract.codec import Decoder
 from parley.contract.errors import ParleyError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
-from parley.contract.options import NamedToolChoice, SchemaFormat
+from parley.contract.options import NamedToolChoice, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings
 from parley.wire.model_rules import ModelRule, apply_model_rules
@@ -25,6 +25,8 @@ from parley.wire.openai_embeddings import OpenAIEmbeddings
 from parley.wire.openai_models import models_in, models_request, url_of
 from parley.wire.openai_responses_decode import OpenAIResponsesDecoder
 from parley.wire.openai_responses_history import InputWriter
+from parley.wire.schema import SchemaSubset
+from parley.wire.schema_report import FORMAT_PATH, SchemaReport, tool_path
 from parley.wire.structured_output import TOOL_DESCRIPTION, json_instruction, structured_tool_name
 
 WIRE_NAME = "openai_responses"
@@ -42,12 +44,14 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
     """The codec; its fields are the dialect's options.
 
     `store` is what the vendor is told about keeping replies (None: nothing). `encrypted_thought` names the models (shell patterns)
-    that are asked to send their thought encrypted, so that it can go back. `rules` say what models take.
+    that are asked to send their thought encrypted, so that it can go back. `rules` say what models take, `schema_subset` what the
+    vendor takes of JSON Schema (None: whatever comes).
     """
 
     store: bool | None = False
     encrypted_thought: Sequence[str] = ("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*")
     rules: Sequence[ModelRule] = RESPONSES_RULES
+    schema_subset: SchemaSubset | None = None
 
     name = WIRE_NAME
     capabilities = Capabilities(
@@ -122,8 +126,9 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
                 body[name] = getattr(options, name)
         if options.max_tokens is not None:
             body["max_output_tokens"] = options.max_tokens
-        _write_tools(request, body)
-        _write_format(request, mode=mode, body=body)
+        report = SchemaReport(provider=target.provider, strict=request.strict_options, warnings=warnings)
+        self._write_tools(request, body, report)
+        self._write_format(request, body, mode=mode, report=report)
         if request.user_id:
             body["safety_identifier"] = request.user_id
         if self.store is not None:
@@ -135,43 +140,44 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
             body["stream"] = True
         return body
 
+    def _write_tools(self, request: ChatRequest, body: dict[str, Any], report: SchemaReport) -> None:
+        options = request.options
+        if options.tools:
+            body["tools"] = [self._declared(tool, number, report) for number, tool in enumerate(options.tools)]
+            if options.parallel_tool_calls is not None:
+                body["parallel_tool_calls"] = options.parallel_tool_calls
+        choice = options.tool_choice
+        if isinstance(choice, NamedToolChoice):
+            body["tool_choice"] = {"type": "function", "name": choice.name}
+        elif choice is not None and options.tools:
+            body["tool_choice"] = choice
 
-def _write_tools(request: ChatRequest, body: dict[str, Any]) -> None:
-    options = request.options
-    if options.tools:
-        body["tools"] = [
-            _tool(name=tool.name, description=tool.description, parameters=tool.parameters, strict=bool(tool.strict))
-            for tool in options.tools
-        ]
-        if options.parallel_tool_calls is not None:
-            body["parallel_tool_calls"] = options.parallel_tool_calls
-    choice = options.tool_choice
-    if isinstance(choice, NamedToolChoice):
-        body["tool_choice"] = {"type": "function", "name": choice.name}
-    elif choice is not None and options.tools:
-        body["tool_choice"] = choice
+    def _declared(self, tool: Tool, number: int, report: SchemaReport) -> dict[str, Any]:
+        parameters, strict = tool.parameters, tool.strict
+        if strict:
+            parameters, strict = report.enforce(parameters, self.schema_subset, where=tool_path(number), strict=strict)
+        return _tool(name=tool.name, description=tool.description, parameters=parameters, strict=bool(strict))
+
+    def _write_format(self, request: ChatRequest, body: dict[str, Any], *, mode: str, report: SchemaReport) -> None:
+        wanted = request.options.response_format
+        if wanted is None or wanted == "text" or mode == "prompt":
+            return
+        if not isinstance(wanted, SchemaFormat):
+            body["text"] = {"format": {"type": "json_object"}}
+        elif mode == "tool":
+            name = structured_tool_name(request)
+            tool = _tool(name=name, description=TOOL_DESCRIPTION, parameters=wanted.schema, strict=False)
+            body["tools"] = [*body.get("tools", []), tool]
+            body["tool_choice"] = "required" if request.options.tools else {"type": "function", "name": name}
+        else:
+            schema, strict = report.enforce(wanted.schema, self.schema_subset, where=FORMAT_PATH, strict=wanted.strict)
+            body["text"] = {"format": {"type": "json_schema", "name": wanted.name, "schema": schema, "strict": strict}}
 
 
 def _tool(*, name: str, description: str | None, parameters: dict[str, Any], strict: bool) -> dict[str, Any]:
     """`strict` is always said: this wire takes its absence for true, which forbids optional parameters."""
     described = {"description": description} if description is not None else {}
     return {"type": "function", "name": name, **described, "parameters": parameters, "strict": strict}
-
-
-def _write_format(request: ChatRequest, *, mode: str, body: dict[str, Any]) -> None:
-    wanted = request.options.response_format
-    if wanted is None or wanted == "text" or mode == "prompt":
-        return
-    if not isinstance(wanted, SchemaFormat):
-        body["text"] = {"format": {"type": "json_object"}}
-    elif mode == "tool":
-        name = structured_tool_name(request)
-        tool = _tool(name=name, description=TOOL_DESCRIPTION, parameters=wanted.schema, strict=False)
-        body["tools"] = [*body.get("tools", []), tool]
-        body["tool_choice"] = "required" if request.options.tools else {"type": "function", "name": name}
-    else:
-        schema = {"type": "json_schema", "name": wanted.name, "schema": wanted.schema, "strict": wanted.strict}
-        body["text"] = {"format": schema}
 
 
 def _write_extra(extra: dict[str, Any], body: dict[str, Any]) -> None:

@@ -123,6 +123,7 @@ def test_the_smallest_exact_recording_is_named(folder: Folder, proven: Any) -> N
     [
         ("openai_chat", "openai-chat", True),
         ("openai_chat", "openai-models", True),
+        ("openai_chat", "openai-embeddings", True),
         ("openai_chat", "openai-responses", False),
         ("gemini_generate", "gemini", True),
         ("gemini_generate", "gemini-interactions", False),

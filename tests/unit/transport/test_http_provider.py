@@ -31,8 +31,11 @@ from parley.contract.errors import (
 )
 from parley.contract.events import ResponseFinished, ResponseStarted, TextDelta, WarningRaised
 from parley.contract.http import AuthScheme
+from parley.contract.messages import Message
 from parley.contract.options import Timeouts
 from parley.contract.request import ChatRequest
+from parley.providers.openai import OpenAIConfig
+from parley.providers.openai import provider as openai
 from parley.testing.replay import Answer, ReplayServer
 from parley.transport.auth import NoAuth
 from parley.transport.http_provider import Dialect, HttpProvider
@@ -379,6 +382,20 @@ class TestConnection:
             status = await provider_for(server.url, dialect=listing_dialect).test_connection()
         assert status.success
         assert [request.path for request in server.requests] == ["/v1/models", "/v1/talk"]
+
+    async def test_a_server_that_knows_no_responses_is_told_by_what_to_set(self) -> None:
+        missing = Answer(status=404, body=b'{"detail": "Not Found"}', headers={"content-type": "application/json"})
+        unknown = Answer(status=404, body=b'{"error": {"message": "The model gpt-5-mini does not exist", "code": "model_not_found"}}')
+        async with ReplayServer(missing, unknown, missing) as server:
+            told: list[str] = []
+            for api in ("responses", "responses", "chat"):
+                provider = openai.create(OpenAIConfig(api_key="k", endpoint=server.url, api=api))
+                with pytest.raises(ParleyError) as raised:
+                    await provider.complete_events(ChatRequest(messages=[Message(role="user", content="Hi")]))
+                told.append(str(raised.value))
+        assert [request.path for request in server.requests] == ["/v1/responses", "/v1/responses", "/v1/chat/completions"]
+        assert told[0].endswith("; where this server knows no openai_responses, set OPENAI_API=chat")
+        assert "OPENAI_API" not in told[1] + told[2]
 
     async def test_a_wire_without_a_list(self, provider_for: ProviderFor) -> None:
         async with ReplayServer(COMPLETE) as server:

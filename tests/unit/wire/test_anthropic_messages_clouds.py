@@ -14,6 +14,9 @@ from parley.contract.http import ResponseHead, Target
 from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
+from parley.providers.bedrock import provider as bedrock
+from parley.providers.vertex import VertexWire
+from parley.testing.made_up import made_up_config
 from parley.testing.recordings import Recording, find_recordings, load_recording, recordings_directory
 from parley.testing.samples import sample_of
 from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
@@ -58,6 +61,32 @@ def test_the_model_stands_in_the_address_and_the_version_in_the_body() -> None:
     body = json.loads(sent.body)
     assert (body["anthropic_version"], body["stream"], "model" in body) == ("vertex-2023-10-16", True, False)
     assert VERTEX.encode(REQUEST, target=target, stream=False).url.endswith(":rawPredict")
+
+
+def test_betas_travel_in_the_body_and_claudes_own_options_are_taken_where_claude_answers() -> None:
+    extra = {"betas": ["context-1m-2025-08-07"], "thinking": {"type": "enabled", "budget_tokens": 1024}}
+    request = ChatRequest(messages=REQUEST.messages, options=Options(max_tokens=2000, extra=extra))
+    target = Target(provider="vertex", model="claude-haiku-4-5@20251001", endpoint="https://v.example")
+    for codec in (BEDROCK, VERTEX, VertexWire()):
+        sent = codec.encode(request, target=target, stream=False)
+        body = json.loads(sent.body)
+        assert (body["anthropic_beta"], body["thinking"]["budget_tokens"]) == (["context-1m-2025-08-07"], 1024)
+        assert "anthropic-beta" not in sent.headers
+    for model, name in (("gemini-3.5-flash", "thinking"), ("claude-haiku-4-5@20251001", "safetySettings")):
+        request = ChatRequest(messages=REQUEST.messages, options=Options(extra={name: {}}))
+        with pytest.raises(UnsupportedFeatureError, match=rf"options\.extra\.{name}.*{model} is none"):
+            VertexWire().encode(request, target=Target(provider="vertex", model=model, endpoint="https://v.example"), stream=False)
+    invoke = {
+        option.name
+        for option in bedrock.extra_options_for(made_up_config(bedrock.config, endpoint="", key="", model="m", api="invoke")) or ()
+    }
+    converse = {
+        option.name
+        for option in bedrock.extra_options_for(made_up_config(bedrock.config, endpoint="", key="", model="m", api="converse")) or ()
+    }
+    assert "thinking" in invoke
+    assert "thinking" not in converse
+    assert "guardrailConfig" in converse - invoke
 
 
 def test_a_stream_inside_a_stream_is_read(decode: Any, fold: Any, splits: Any) -> None:

@@ -73,7 +73,7 @@ def test_each_makers_models_are_asked_to_reason_in_their_way(model: str, effort:
 def test_structured_output_natively_by_a_tool_and_by_words() -> None:
     wanted = SchemaFormat(name="person", schema=SCHEMA)
     native = encoded(response_format=wanted, mode="native")["outputConfig"]["textFormat"]
-    assert json.loads(native["structure"]["jsonSchema"]["schema"]) == SCHEMA
+    assert json.loads(native["structure"]["jsonSchema"]["schema"]) == {**SCHEMA, "additionalProperties": False}
     assert encoded(response_format=wanted)["toolConfig"]["toolChoice"] == {"tool": {"name": "structured_output"}}
     assert "JSON Schema" in encoded(response_format=wanted, mode="prompt")["system"][0]["text"]
     assert "JSON" in encoded(response_format="json")["system"][0]["text"]

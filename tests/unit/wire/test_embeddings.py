@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley.contract.embeddings import EmbeddingOptions, EmbeddingRequest
-from parley.contract.errors import ParleyError, ProtocolError, RateLimitError, UnsupportedFeatureError
+from parley.contract.errors import ParleyError, PermissionDeniedError, ProtocolError, RateLimitError, UnsupportedFeatureError
 from parley.contract.http import HttpRequest, ResponseHead, Target
 from parley.providers.mistral import MistralChat
+from parley.providers.vertex import VertexWire
 from parley.wire.bedrock_converse import BedrockConverse
 from parley.wire.cohere_v2 import CohereV2
 from parley.wire.gemini_generate import GeminiGenerate
@@ -111,6 +112,24 @@ def test_titan_takes_one_text_and_says_so() -> None:
     assert codec.max_embedding_texts("amazon.titan-embed-text-v2:0") == 1
     with pytest.raises(UnsupportedFeatureError, match="dimensions"):
         written(codec, request("one", dimensions=256), model="amazon.titan-embed-text-v1")
+
+
+def test_vertex_predicts_vectors() -> None:
+    codec = VertexWire()
+    made, body = written(codec, request(dimensions=256, purpose="document", extra={"autoTruncate": False}), model="text-embedding-005")
+    assert made.url == "https://host.example/v1/publishers/google/models/text-embedding-005:predict"
+    assert body == {
+        "instances": [{"content": text, "task_type": "RETRIEVAL_DOCUMENT"} for text in ("one", "two")],
+        "parameters": {"autoTruncate": False, "outputDimensionality": 256},
+    }
+    assert (codec.max_embedding_texts("text-embedding-005"), codec.max_embedding_texts("gemini-embedding-001")) == (250, 1)
+    reply = {"predictions": [{"embeddings": {"values": [value], "statistics": {"token_count": 2}}} for value in (0.5, 0.25)]}
+    found = codec.decode_embeddings(request(), HEAD, json.dumps(reply).encode())
+    assert (found.vectors, found.usage and found.usage.prompt_tokens) == ([[0.5], [0.25]], 4)
+    with pytest.raises(PermissionDeniedError, match="not enabled"):
+        codec.decode_embeddings(request(), HEAD, b'{"error": {"code": 403, "message": "API not enabled", "status": "PERMISSION_DENIED"}}')
+    with pytest.raises(ProtocolError, match="no vectors"):
+        codec.decode_embeddings(request(), HEAD, b'{"embeddings": [{"values": [1.0]}]}')
 
 
 def test_cohere_on_bedrock() -> None:

@@ -51,14 +51,14 @@ class Models:
         ]
 
     async def list_models(self, request: AnyRequest) -> Response[bytes]:
-        """The operator's routes, then every model that a provider which is ready lists."""
+        """The operator's routes, then every model that a provider which is ready lists, each provider's for embeddings last."""
         client = self._client()
         listed = [(route.name, _OURS) for route in client.registry.routes]
         listed += [
             (f"{provider.name}/{model.id}", provider.name)
             for provider in client.providers()
             if provider.status == "ready"
-            for model in provider.models
+            for model in (*provider.models, *(provider.embedding_models if not is_anthropic(request) else ()))
         ]
         if not is_anthropic(request):
             return _json({"object": "list", "data": [_model(name, owner) for name, owner in listed]})
