@@ -38,6 +38,8 @@ MAX_GROWTH_BYTES = 256 * 1024 * 1024
 MAX_HEARD_TOKENS = 1000
 MESSAGES = (Message(role="user", content="Hello"),)
 NEIGHBOUR_PAUSE_SECONDS = 0.005
+UNHURRIED_FACTOR = 20.0
+"""How much faster than real time the clock runs when what seemed wrong is looked at again."""
 
 _RETRY = RetryPolicy(jitter=lambda: 0.5)
 
@@ -85,10 +87,17 @@ async def fault_findings(
 
 async def face(make_provider: MakeProvider, sample: Sample, fault: Fault, *, way: Way, strict: bool = True) -> Encounter:
     """Face the provider with one fault by one kind of call, then with a healthy answer. Raises ValueError where it has none for it."""
+    met = await _face(make_provider, sample, fault, way=way, strict=strict, clock=ScaledClock())
+    if met.verdict != "failed":
+        return met
+    # On a busy machine even a right client misses limits of milliseconds: what was wrong must be wrong again with time to spare.
+    return await _face(make_provider, sample, fault, way=way, strict=strict, clock=ScaledClock(UNHURRIED_FACTOR))
+
+
+async def _face(make_provider: MakeProvider, sample: Sample, fault: Fault, *, way: Way, strict: bool, clock: ScaledClock) -> Encounter:
     expected = fault.expected(way)
     if expected is None:
         raise ValueError(f"{fault.name} is no fault of a {way} call")
-    clock = ScaledClock()
     try:
         answers = [_hurried(answer, clock) for answer in fault.answers(sample, way)]
         async with Address(fault.listening, answers) as address:
@@ -175,7 +184,8 @@ async def _ask(provider: GuardedProvider, way: Way, timeouts: Timeouts, heard: _
 async def _encounter(make_provider: MakeProvider, sample: Sample, meeting: _Meeting, address: Address) -> Told:
     clock, fault = meeting.clock, meeting.fault
     timeouts = structs.replace(fault.timeouts, connect=clock.real_seconds(fault.timeouts.connect or 10.0))
-    settle_memory()
+    if fault.hostile:
+        settle_memory()
     async with _guarded(make_provider, address.url, clock) as provider:
         heard = _Heard()
         call = asyncio.ensure_future(_ask(provider, meeting.way, timeouts, heard))
