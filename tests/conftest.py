@@ -86,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"seconds by suite: {shown}")
 
 
-SPREAD = {"contract/test_checked.py", "unit/testing/test_faults.py"}
+SPREAD = {"contract/test_checked.py", "docs/test_selections.py", "unit/cli/test_checking.py", "unit/testing/test_faults.py"}
 """Files of many slow tests that share nothing: they go to all workers. The tests of any other file stay together, with its fixtures."""
 
 

@@ -11,11 +11,17 @@ from parley.contract.errors import ProtocolError
 from parley.wire.json_array import JsonArrayParser
 
 VALUES = st.recursive(
-    st.none() | st.integers() | st.text(alphabet='a"\\{}[],é\n'), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    st.none() | st.integers() | st.text(alphabet='a"\\{}[],é\n', max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=8,
 )
 
 
-@given(st.lists(st.dictionaries(st.text(alphabet='a"\\{}[]'), VALUES), max_size=5), st.integers(1, 7), st.sampled_from([None, 1]))
+@given(
+    st.lists(st.dictionaries(st.text(alphabet='a"\\{}[]', max_size=8), VALUES, max_size=4), max_size=5),
+    st.integers(1, 7),
+    st.sampled_from([None, 1]),
+)
 def test_the_objects_come_out_whatever_the_pieces(objects: list[dict[str, Any]], size: int, indent: int | None) -> None:
     body = json.dumps(objects, indent=indent, ensure_ascii=False).encode()
     parser = JsonArrayParser()
