@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help run dev test check fmt docs proof bench deep clean
+.PHONY: help run dev test check fmt docs proof bench faults deep clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ proof: $(READY) ## prove from recordings what each provider can (PARLEY_RECORDIN
 
 bench: $(READY) ## calls/s, stream events/s, memory per stream, start-up times
 	@$(BIN)/python bench/run.py
+
+faults: $(READY) ## sixteen faults of providers in three modes, through a route: who answers, and how
+	@$(BIN)/python -m tests.integration.route_wall
 
 deep: $(READY) ## the long forms: wide fuzzing
 	@$(BIN)/pytest --hypothesis-profile=deep --timeout=0

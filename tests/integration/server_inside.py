@@ -13,6 +13,7 @@ import aiohttp
 import uvicorn
 
 from parley.config import load_settings
+from parley.guard.clock import Clock
 from parley.registry.loading import Registry
 from parley.server.app import build_app
 from parley.server.composition import Services
@@ -38,14 +39,15 @@ class ServerInside(ServerProcess):
 
     services: Services
 
-    def __init__(self, directory: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, variables: Mapping[str, str], *, clock: Clock | None = None) -> None:
         super().__init__(directory, variables)
+        self._clock = clock
         self._environ = {"PARLEY_ENV": "development", "PARLEY_DATA_DIR": str(self.data_directory), "DEMO": "on", **variables}
 
     async def start(self) -> None:
         """Serve on a free port until `aclose`."""
         settings = load_settings(environ=self._environ, directory=self._directory)
-        registry = Registry.from_environment(environ=self._environ, directory=self._directory)
+        registry = Registry.from_environment(environ=self._environ, directory=self._directory, clock=self._clock)
         self.services = await Services.open(settings, registry)
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
         app = build_app(settings, self.services)
@@ -67,9 +69,9 @@ class ServerInside(ServerProcess):
 
 
 @asynccontextmanager
-async def server_inside(directory: Path, **variables: str) -> AsyncIterator[ServerInside]:
-    """A server on data of its own; `variables` are its environment's."""
-    server = ServerInside(directory, variables)
+async def server_inside(directory: Path, *, clock: Clock | None = None, **variables: str) -> AsyncIterator[ServerInside]:
+    """A server on data of its own; `variables` are its environment's, `clock` the time that its providers are held to."""
+    server = ServerInside(directory, variables, clock=clock)
     await server.start()
     try:
         yield server
