@@ -560,7 +560,58 @@ export interface paths {
         get?: never;
         put?: never;
         /** An answer in the shape of OpenAI's chat completions, from any provider */
-        post: operations["ChatCompletions_create"];
+        post: operations["ChatCompletions_create_completion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Vectors of texts in the shape of OpenAI's embeddings, from any provider that makes them */
+        post: operations["EmbeddingsEndpoint_create_embeddings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An answer in the shape of Anthropic's Messages, from any provider */
+        post: operations["Messages_create_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/count_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The tokens of a Messages request: the provider's own count, or an estimate that says so */
+        post: operations["Messages_count_tokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -575,7 +626,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every model that can be asked for */
-        get: operations["ChatCompletions_list_models"];
+        get: operations["Models_list_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -592,9 +643,26 @@ export interface paths {
             cookie?: never;
         };
         /** One model */
-        get: operations["ChatCompletions_get_model"];
+        get: operations["Models_get_model"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An answer in the shape of OpenAI's Responses, from any provider; nothing is kept */
+        post: operations["Responses_create_response"];
         delete?: never;
         options?: never;
         head?: never;
@@ -626,7 +694,7 @@ export interface components {
              */
             onDisconnect?: "cancel" | "continue";
             /** @default null */
-            provider?: string | null;
+            provider?: components["schemas"]["ProviderName"] | null;
         };
         /**
          * AnswerMetadata
@@ -634,13 +702,15 @@ export interface components {
          */
         AnswerMetadata: {
             /** @default [] */
+            attempts?: components["schemas"]["ShownAttempt"][];
+            /** @default [] */
             citations?: components["schemas"]["ShownCitation"][];
             complete: boolean;
             cost: number | null;
             /** @default null */
             error?: components["schemas"]["ShownError"] | null;
             /** @default null */
-            fallback?: components["schemas"]["Fallback"] | null;
+            fallback?: components["schemas"]["ShownFallback"] | null;
             finishReason: ("cancelled" | "content_filter" | "error" | "interrupted" | "length" | "stop" | "tool_calls" | "unknown") | null;
             model: string;
             provider: string;
@@ -763,7 +833,7 @@ export interface components {
             complete?: boolean;
             cost: number | null;
             /** @default null */
-            fallback?: components["schemas"]["Fallback"] | null;
+            fallback?: components["schemas"]["ShownFallback"] | null;
             /** @enum {unknown} */
             finishReason: "cancelled" | "content_filter" | "error" | "interrupted" | "length" | "stop" | "tool_calls" | "unknown";
             messageId: string;
@@ -793,7 +863,7 @@ export interface components {
              */
             onDisconnect?: "cancel" | "continue";
             /** @default null */
-            provider?: string | null;
+            provider?: components["schemas"]["ProviderName"] | null;
         };
         /**
          * ErrorCode
@@ -844,15 +914,6 @@ export interface components {
         ErrorField: {
             message: string;
             path: string;
-        };
-        /**
-         * Fallback
-         * @description Who was asked, who answered instead, and why.
-         */
-        Fallback: {
-            actual: string;
-            asked: string;
-            reason: string;
         };
         /**
          * FoundSession
@@ -1013,7 +1074,7 @@ export interface components {
             /** @default null */
             presencePenalty?: number | null;
             /** @default null */
-            provider?: string | null;
+            provider?: components["schemas"]["ProviderName"] | null;
             /** @default null */
             reasoningEffort?: ("high" | "low" | "medium" | "minimal" | "none") | null;
             /** @default null */
@@ -1054,7 +1115,7 @@ export interface components {
          */
         PreferenceChanges: {
             defaultModel?: string | null;
-            defaultProvider?: string | null;
+            defaultProvider?: components["schemas"]["ProviderName"] | null;
             defaultTemperature?: number | null;
             systemPrompt?: string | null;
         };
@@ -1118,25 +1179,32 @@ export interface components {
             enabled?: boolean;
             endpoint?: string | null;
             model?: string | null;
-            provider?: string | null;
+            provider?: components["schemas"]["ProviderName"] | null;
         };
         /**
          * ProviderListing
          * @description `available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
          *
-         *         `content_logged` tells everybody that what is asked and answered is written to this server's log.
+         *         `routes` are told to who is signed in. `content_logged` tells everybody that what is asked and answered is written to this server's log.
          */
         ProviderListing: {
             available: string[];
             contentLogged: boolean;
             default: string;
             providers: components["schemas"]["ProviderView"][];
+            routes?: components["schemas"]["RouteView"][];
         };
+        /**
+         * @description One of these, or another that is set up while the server runs.
+         * @example demo
+         */
+        ProviderName: string;
         /**
          * ProviderView
          * @description A provider as a settings panel needs it; everybody may know the first three fields, the others are then not there.
          *
-         *         `reason` says why it is not ready; `provider` what it is an instance of; `model` is its default ("" where it has none).
+         *         `reason` says why it is not ready; `provider` what it is an instance of; `model` is its default ("" where it has none). `proven` says
+         *         whose recordings show that it works: the vendor's own, others' of the same wire, or nobody's: then it is only claimed.
          */
         ProviderView: {
             capabilities?: components["schemas"]["Capabilities"];
@@ -1223,6 +1291,27 @@ export interface components {
             type: "restart";
         };
         /**
+         * RouteTargetView
+         * @description One place where a route may find its answer; `weight` is its share where the strategy goes by that.
+         */
+        RouteTargetView: {
+            model: string;
+            provider: string;
+            weight: number;
+        };
+        /**
+         * RouteView
+         * @description A name that stands for several targets; it is asked for where else a provider is named.
+         */
+        RouteView: {
+            name: string;
+            /** @enum {unknown} */
+            strategy: "least_busy" | "priority" | "weighted";
+            /** @enum {unknown} */
+            streamGuard: "error" | "hold";
+            targets: components["schemas"]["RouteTargetView"][];
+        };
+        /**
          * SendMessage
          * @description A message for a session. `attachments` are ids; with `onDisconnect=cancel` the answer ends when its last reader goes.
          */
@@ -1237,7 +1326,7 @@ export interface components {
              */
             onDisconnect?: "cancel" | "continue";
             /** @default null */
-            provider?: string | null;
+            provider?: components["schemas"]["ProviderName"] | null;
             sessionId: string;
         };
         /**
@@ -1250,7 +1339,7 @@ export interface components {
             maxTokens?: number | null;
             model?: string;
             presencePenalty?: number | null;
-            provider?: string;
+            provider?: components["schemas"]["ProviderName"];
             reasoningEffort?: ("high" | "low" | "medium" | "minimal" | "none") | null;
             seed?: number | null;
             shownMessageId?: string;
@@ -1341,6 +1430,22 @@ export interface components {
             updatedAt: string;
         };
         /**
+         * ShownAttempt
+         * @description A try that failed before the answer came; `usage` and `cost` where it had begun to answer. `seconds` is how long it took.
+         */
+        ShownAttempt: {
+            code: string;
+            /** @default null */
+            cost?: number | null;
+            model: string;
+            /** @default null */
+            phase?: string | null;
+            provider: string;
+            seconds: number;
+            /** @default null */
+            usage?: components["schemas"]["ShownUsage"] | null;
+        };
+        /**
          * ShownCitation
          * @description A source that the answer names.
          */
@@ -1366,6 +1471,15 @@ export interface components {
             retryable: boolean;
             /** @default null */
             retryAfter?: number | null;
+        };
+        /**
+         * ShownFallback
+         * @description Who was asked, who answered instead, and why.
+         */
+        ShownFallback: {
+            actual: string;
+            asked: string;
+            reason: string;
         };
         /**
          * ShownFile
@@ -1583,7 +1697,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["schemas"]["ProviderName"];
             };
             cookie?: never;
         };
@@ -1681,7 +1795,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["schemas"]["ProviderName"];
             };
             cookie?: never;
         };
@@ -4370,7 +4484,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                name: components["schemas"]["ProviderName"];
             };
             cookie?: never;
         };
@@ -4620,7 +4734,7 @@ export interface operations {
             };
         };
     };
-    ChatCompletions_create: {
+    ChatCompletions_create_completion: {
         parameters: {
             query?: never;
             header?: never;
@@ -4757,7 +4871,419 @@ export interface operations {
             };
         };
     };
-    ChatCompletions_list_models: {
+    EmbeddingsEndpoint_create_embeddings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    dimensions?: number;
+                    /** @enum {unknown} */
+                    encoding_format?: "float" | "base64";
+                    input: string | string[];
+                    model: string;
+                    user?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Client Closed Request */
+            499: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    Messages_create_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    max_tokens: number;
+                    messages: Record<string, never>[];
+                    model: string;
+                    stream?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Client Closed Request */
+            499: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    Messages_count_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    messages: Record<string, never>[];
+                    model: string;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Client Closed Request */
+            499: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    Models_list_models: {
         parameters: {
             query?: never;
             header?: never;
@@ -4885,7 +5411,7 @@ export interface operations {
             };
         };
     };
-    ChatCompletions_get_model: {
+    Models_get_model: {
         parameters: {
             query?: never;
             header?: never;
@@ -4903,6 +5429,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Client Closed Request */
+            499: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    Responses_create_response: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    input: string | Record<string, never>[];
+                    model: string;
+                    stream?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/event-stream": string;
                 };
             };
             /** @description Bad Request */
