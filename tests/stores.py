@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -79,6 +81,48 @@ class PrivateRedis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class PrivatePostgres:
+    """A PostgreSQL of a test's own, which may be stopped and started on the same port. Its programs refuse to run as root."""
+
+    def __init__(self) -> None:
+        installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        control = shutil.which("pg_ctl")
+        programs = installed[-1] if installed else Path(control).parent if control else None
+        if programs is None or not (programs / "initdb").exists():
+            missing("PostgreSQL", "its programs are not installed")
+        self._programs = programs
+        self._user: list[str] = []
+        self._data = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
+        if os.getuid() == 0:
+            account = next((account for account in pwd.getpwall() if account.pw_name == "postgres"), None)
+            if account is None or shutil.which("setpriv") is None:
+                missing("PostgreSQL", "there is no user postgres, or no setpriv to become it")
+            self._user = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
+            os.chown(self._data, account.pw_uid, account.pw_gid)
+        self._port = free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D", str(self._data))
+
+    def start(self) -> None:
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._data} -c fsync=off"
+        self._run("pg_ctl", "start", "-w", "-D", str(self._data), "-o", options, "-l", str(self._data / "log"))
+
+    def stop(self) -> None:
+        """At once, as a crash would; nothing where it does not run."""
+        if (self._data / "postmaster.pid").exists():
+            self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self._data))
+
+    def remove(self) -> None:
+        """Stop it and forget its data."""
+        self.stop()
+        shutil.rmtree(self._data)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # Its children keep what they inherit: a pipe would never end.
+        command = [*self._user, str(self._programs / program), *arguments]
+        subprocess.run(command, cwd=self._data, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
 
 
 def _pings(connection: redis.Redis) -> bool:

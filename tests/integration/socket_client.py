@@ -15,10 +15,11 @@ PATIENCE_SECONDS = 30.0
 
 
 class SocketClient:
-    """`closed` is the code that the server ended it with."""
+    """`heard` is everything it was told, `closed` the code that the server ended it with."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
+        self.heard: list[dict[str, Any]] = []
 
     @property
     def closed(self) -> int | None:
@@ -33,16 +34,17 @@ class SocketClient:
     async def hear(self) -> dict[str, Any] | None:
         """The next event, or None where the server has ended it."""
         message = await self._socket.receive(timeout=PATIENCE_SECONDS)
-        return message.json() if message.type == aiohttp.WSMsgType.TEXT else None
+        if message.type != aiohttp.WSMsgType.TEXT:
+            return None
+        self.heard.append(message.json())
+        return self.heard[-1]
 
     async def until(self, *kinds: str, session_id: str | None = None) -> dict[str, Any]:
         """The next event of one of these kinds."""
-        heard: list[Any] = []
         while (event := await self.hear()) is not None:
-            heard.append(event)
             if event["type"] in kinds and session_id in {None, event.get("sessionId")}:
                 return event
-        raise AssertionError(f"the server ended it ({self.closed}) before {kinds}: {heard[-3:]}")
+        raise AssertionError(f"the server ended it ({self.closed}) before {kinds}: {self.heard[-3:]}")
 
     async def answer(self) -> list[dict[str, Any]]:
         """Every event up to the end of one answer."""
@@ -79,7 +81,7 @@ class Folded:
         self.ending: dict[str, Any] = {}
 
     def add(self, event: dict[str, Any]) -> None:
-        kind = event["type"]
+        kind = event.get("type")  # in server-sent events an acknowledgement is an id without data
         if kind == "snapshot":
             self.parts, self.seq = [dict(part) for part in event["parts"]], event["seq"]
             return

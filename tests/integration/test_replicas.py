@@ -1,0 +1,258 @@
+"""Two servers on one PostgreSQL and one Redis: an answer is read, stopped and survived on whichever of them somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ..stores import REDIS_URL, execute, own_database, own_prefix
+from .server_process import Account, ServerProcess, StreamedEvent, collected
+from .socket_client import SocketClient, folded, socket_of, soon
+
+pytestmark = pytest.mark.services
+
+STREAMS = 50
+TOKENS = 6
+DEAD_AFTER_SECONDS = 2.0
+SECRETS = {"JWT_SECRET": "j" * 20 + "0123456789abcdef", "PARLEY_SECRET_KEY": "s" * 20 + "0123456789abcdef"}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop for the module: the servers are read on it."""
+    return "asyncio"
+
+
+class Upstream:
+    """A vendor that says a word and then nothing; `left_at` is when it was hung up on."""
+
+    def __init__(self) -> None:
+        self.left_at: float | None = None
+        self.left = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        choices = [{"index": 0, "delta": {"content": "word"}}]
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
+        body = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%s\r\n" % (len(body), body))
+        await writer.drain()
+        while await reader.read(65536):
+            pass
+        self.left_at = time.monotonic()
+        self.left.set()
+        writer.close()
+
+
+class Pair:
+    """`here` and `there` serve the same people."""
+
+    def __init__(self, here: ServerProcess, there: ServerProcess, *, database_url: str, upstream: Upstream) -> None:
+        self.here = here
+        self.there = there
+        self.database_url = database_url
+        self.upstream = upstream
+        self.account = Account("", "", "", "")
+
+    @property
+    def token(self) -> str:
+        return self.account.token
+
+    @asynccontextmanager
+    async def asking(self, session_id: str, message: str) -> AsyncIterator[Any]:
+        """The events of an answer that `here` makes."""
+        body = {"sessionId": session_id, "message": message}
+        async with aclosing(self.here.events("POST", "/api/v1/chat/message", token=self.token, json=body)) as events:
+            yield events
+
+    async def messages(self, session_id: str) -> list[dict[str, Any]]:
+        """As `there` shows them, oldest first."""
+        reply = await self.there.request("GET", f"/api/v1/chat/sessions/{session_id}/messages", token=self.token)
+        return sorted(reply.json()["items"], key=lambda message: message["id"])
+
+
+@pytest.fixture(scope="module")
+def database_url() -> Iterator[str]:
+    with own_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def redis_prefix() -> Iterator[str]:
+    with own_prefix() as prefix:
+        yield prefix
+
+
+@pytest.fixture(scope="module")
+async def pair(tmp_path_factory: pytest.TempPathFactory, database_url: str, redis_prefix: str) -> AsyncIterator[Pair]:
+    upstream = Upstream()
+    listening = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    variables = {
+        "DATABASE_URL": database_url.replace("postgresql://", "postgresql+asyncpg://"),
+        "REDIS_URL": REDIS_URL,
+        "REDIS_PREFIX": redis_prefix,
+        "ANSWER_HEARTBEAT_SECONDS": "0.5",
+        "ANSWER_DEAD_AFTER_SECONDS": str(DEAD_AFTER_SECONDS),
+        "DEMO": "on",
+        "OPENAI_COMPATIBLE_ENDPOINT": f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1",
+        "OPENAI_COMPATIBLE_MODEL": "m",
+        **SECRETS,
+    }
+    servers = [ServerProcess(tmp_path_factory.mktemp(name), variables) for name in ("here", "there")]
+    try:
+        await asyncio.gather(*(server.start() for server in servers))
+        pair = Pair(*servers, database_url=database_url, upstream=upstream)
+        pair.account = await pair.here.sign_up("ada")
+        yield pair
+    finally:
+        await asyncio.gather(*(server.aclose() for server in servers))
+        listening.close()
+
+
+def acknowledged(events: list[StreamedEvent]) -> tuple[str, int]:
+    last = next((event.id for event in reversed(events) if event.id), ":0")
+    message_id, _, seq = last.rpartition(":")
+    return message_id, int(seq)
+
+
+async def read_until_acknowledged(events: Any, count: int) -> list[StreamedEvent]:
+    seen: list[StreamedEvent] = []
+    async for event in events:
+        seen.append(event)
+        if acknowledged(seen)[1] >= count:
+            return seen
+    raise AssertionError(f"it ended before that: {seen[-3:]}")
+
+
+async def test_an_answer_is_read_on_the_other_server_over_sse_and_websocket_while_it_is_made(pair: Pair) -> None:
+    session_id = await pair.there.session(pair.token)
+    async with pair.asking(session_id, "slow") as events, socket_of(pair.there, pair.token) as socket:
+        seen = await read_until_acknowledged(events, 2)
+        message_id, seq = acknowledged(seen)
+        await socket.say("resume", sessionId=session_id)
+        stream = f"/api/v1/chat/sessions/{session_id}/stream"
+        last_event_id = {"Last-Event-ID": f"{message_id}:{seq}"}
+        other = asyncio.create_task(collected(pair.there.events("GET", stream, token=pair.token, headers=last_event_id)))
+        on_socket = asyncio.create_task(arrivals(socket))
+        arrived: dict[int, float] = {}
+        async for event in events:
+            seen.append(event)
+            arrived[event.data.get("seq", 0)] = time.monotonic()
+            if len(arrived) == TOKENS:
+                await socket.say("cancel", sessionId=session_id)
+        lags = [at - arrived[seq] for seq, at in (await on_socket).items() if seq in arrived]
+        over_sse = await other
+    here, there = folded([event.data for event in seen]), folded([event.data for event in over_sse])
+    assert over_sse[0].data["type"] == "snapshot"
+    assert there.parts == here.parts == folded(socket.heard).parts
+    assert there.ending == here.ending
+    assert here.ending["finishReason"] == "cancelled"
+    assert over_sse[-1].id == f"{message_id}:{here.ending['seq']}"
+    assert (await pair.messages(session_id))[-1]["content"] == here.text
+    assert sorted(lags)[len(lags) // 2] < 0.1, "live, and sooner than the log is stored"
+
+
+async def arrivals(socket: SocketClient) -> dict[int, float]:
+    """When each token came, by its number."""
+    arrived: dict[int, float] = {}
+    while (event := await socket.until("token", "done"))["type"] == "token":
+        arrived[event["seq"]] = time.monotonic()
+    return arrived
+
+
+async def test_stop_on_the_other_server_closes_the_upstream_at_once(pair: Pair) -> None:
+    session_id = await pair.here.session(pair.token, provider="openai-compatible")
+    async with pair.asking(session_id, "x") as events:
+        await read_until_acknowledged(events, 1)
+        asked_at = time.monotonic()
+        cancelled = await pair.there.request("POST", f"/api/v1/chat/sessions/{session_id}/cancel", token=pair.token)
+        assert cancelled.json() == {"cancelled": True}
+        await soon(pair.upstream.left.wait())
+        ending = [event.data async for event in events][-1]
+    assert ending["finishReason"] == "cancelled"
+    assert (await pair.messages(session_id))[-1]["content"] == "word"
+    assert pair.upstream.left_at is not None
+    assert pair.upstream.left_at - asked_at < 0.3, "100 ms, and the way there"
+
+
+class Reader:
+    """Reads an answer until its server is gone."""
+
+    def __init__(self) -> None:
+        self.seen: list[StreamedEvent] = []
+        self.ready = asyncio.Event()
+
+    async def read(self, pair: Pair, session_id: str) -> None:
+        try:
+            async with pair.asking(session_id, "slow") as events:
+                async for event in events:
+                    self.seen.append(event)
+                    if acknowledged(self.seen)[1] >= 2:
+                        self.ready.set()
+        except aiohttp.ClientError:
+            return
+
+    @property
+    def acknowledged_text(self) -> str:
+        seq = acknowledged(self.seen)[1]
+        tokens = [event.data for event in self.seen if event.data.get("type") == "token"]
+        return "".join(token["content"] for token in tokens if token["seq"] <= seq)
+
+
+async def test_a_server_killed_amid_many_streams_loses_nothing_acknowledged(pair: Pair) -> None:
+    sessions = [await pair.here.session(pair.token) for _ in range(STREAMS)]
+    readers = [Reader() for _ in sessions]
+    reading = [asyncio.create_task(reader.read(pair, session_id)) for reader, session_id in zip(readers, sessions, strict=True)]
+    await soon(asyncio.gather(*(reader.ready.wait() for reader in readers)))
+    await pair.here.kill()
+    killed_at = time.monotonic()
+    await asyncio.gather(*reading)
+
+    async def resume(session_id: str, reader: Reader) -> list[StreamedEvent]:
+        message_id, seq = acknowledged(reader.seen)
+        headers = {"Last-Event-ID": f"{message_id}:{seq}"}
+        return await collected(pair.there.events("GET", f"/api/v1/chat/sessions/{session_id}/stream", token=pair.token, headers=headers))
+
+    resumed = await asyncio.gather(*map(resume, sessions, readers))
+    seconds = time.monotonic() - killed_at
+    for reader, events in zip(readers, resumed, strict=True):
+        fold = folded([event.data for event in events])
+        assert fold.text.startswith(reader.acknowledged_text)
+        assert reader.acknowledged_text
+        assert fold.ending["finishReason"] == "interrupted"
+        assert fold.ending["messageId"] == acknowledged(reader.seen)[0]
+
+    assert seconds < DEAD_AFTER_SECONDS + 4, "within the reaper's time, and the time of a beat and a look"
+    assert await execute(pair.database_url, "SELECT 1 FROM generations WHERE state = 'running'") == []
+    for session_id, events in zip(sessions[:3], resumed, strict=False):
+        assert (await pair.messages(session_id))[-1]["content"] == folded([event.data for event in events]).text
+
+    await pair.here.start()
+    assert (await pair.here.answer(pair.token, sessions[0], "code"))["assistantMessage"]["content"]
+
+
+async def test_servers_of_this_version_go_on_when_a_newer_one_has_changed_the_tables(pair: Pair) -> None:
+    """As migrations may: they add what older servers neither write nor miss."""
+    session_id = await pair.here.session(pair.token)
+    async with pair.asking(session_id, "slow") as events:
+        seen = await read_until_acknowledged(events, 1)
+        await execute(
+            pair.database_url,
+            *(f"ALTER TABLE {table} ADD COLUMN of_the_future TEXT" for table in ("sessions", "messages", "generations", "users")),
+            "CREATE TABLE things_of_the_future (id TEXT PRIMARY KEY)",
+            "UPDATE alembic_version SET version_num = '9999'",
+        )
+        await pair.there.request("POST", f"/api/v1/chat/sessions/{session_id}/cancel", token=pair.token)
+        seen += [event async for event in events]
+    assert seen[-1].data["finishReason"] == "cancelled"
+    for server in (pair.here, pair.there):
+        assert (await server.answer(pair.token, session_id, "code"))["assistantMessage"]["content"]
+        await server.sign_up(f"eve-{server is pair.here}")
