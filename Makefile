@@ -46,8 +46,9 @@ fmt: $(READY) ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/reference, docs/providers and .env.example from the code
+docs: $(READY) ## write docs/reference, docs/providers, .env.example and the page's types from the code
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python build_page.py --types
 
 proof: $(READY) ## prove from recordings what each provider can (PARLEY_RECORDINGS names their folder)
 	@$(BIN)/python -m parley.testing.proof

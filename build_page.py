@@ -110,7 +110,37 @@ def test() -> None:
     npm("run", "--silent", "test")
 
 
+def write_types() -> None:
+    """The page's types of the API, from the document of a server that stands in an empty folder."""
+    import asyncio
+    import json
+    import tempfile
+
+    from parley.config import load_settings
+    from parley.server.app import route_table
+    from parley.server.composition import Services
+    from parley.server.metrics import Metrics
+    from parley.server.openapi import openapi_document
+
+    async def document(directory: Path) -> str:
+        settings = load_settings(environ={}, directory=directory)
+        services = await Services.open(settings, None)
+        try:
+            return json.dumps(openapi_document(route_table(settings, services, metrics=Metrics()), version="1", server_url=settings.url))
+        finally:
+            await services.aclose()
+
+    install()
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "openapi.json"
+        file.write_text(asyncio.run(document(Path(directory))))
+        npm("run", "--silent", "api", "--", str(file))
+
+
 if __name__ == "__main__":
+    if "--types" in sys.argv[1:]:
+        write_types()
+        sys.exit()
     if not is_current():
         print("building the page", flush=True)
         build()

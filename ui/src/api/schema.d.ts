@@ -1194,6 +1194,8 @@ export interface components {
             providers: components["schemas"]["ProviderView"][];
             routes?: components["schemas"]["RouteView"][];
         };
+        /** @description One of these, or another that is set up while the server runs. */
+        ProviderName: string;
         /**
          * @description One of these, or another that is set up while the server runs.
          * @example demo
