@@ -67,7 +67,7 @@ def samples() -> Iterator[Sample]:
             request, reply = _request(recording, body), read_reply(recording)
         except (Unreadable, KeyError, TypeError, ValueError, AttributeError, IndexError):
             continue
-        hidden = recording.provider in FOREIGN_PROMPTS or "REDACTED" in json.dumps(body)
+        hidden = recording.provider in FOREIGN_PROMPTS or "REDACTED" in json.dumps(body) or _is_asked_twice(recording, body, reply.parts)
         yield Sample(
             file=recording.file,
             provider=recording.provider,
@@ -87,6 +87,12 @@ def _model(recording: Recording, body: dict[str, Any]) -> str:
     if "/models/" in path and ":" in path:
         return path.split("/models/")[1].split(":")[0]
     return str(body.get("model") or recording.model or "")
+
+
+def _is_asked_twice(recording: Recording, body: dict[str, Any], written: list[Part]) -> bool:
+    """Ollama holds a model to a form once it has thought: it is asked again, with its thought, and that is what is counted."""
+    is_held = bool(body.get("format") or body.get("response_format"))
+    return recording.provider.startswith("ollama") and is_held and any(isinstance(part, ReasoningPart) for part in written)
 
 
 def _hides_prompt(body: dict[str, Any]) -> bool:

@@ -81,6 +81,9 @@ def table(every: Sequence[Sample]) -> None:
     for family, kind, _, counts in pairs(every):
         found[group_of(family), kind].append(counts)
         found["all", kind].append(counts)
+        if kind.startswith("prompt"):
+            found[group_of(family), "prompt, all of them"].append(counts)
+            found["all", "prompt, all of them"].append(counts)
     print(f"{'family':10} {'what':22} {'n':>4}   characters / 4: median  95 %    now: median  95 %")
     for (family, kind), counts in sorted(found.items()):
         before, now = errors(counts, 2), errors(counts, 1)
@@ -127,6 +130,11 @@ def fit(every: Sequence[Sample]) -> None:
     print(f"prompts held out, all families: n={len(unseen)} median {statistics.median(unseen):.1%}, 95 % {np.quantile(unseen, 0.95):.0%}")
 
 
+def has_tools_beside_system(sample: Sample) -> bool:
+    request = sample.request
+    return bool(request.options.tools) and (bool(request.system_prompt) or any(message.role == "system" for message in request.messages))
+
+
 def fit_prompts(family: Family, own: Sequence[Sample]) -> list[float]:
     """Prints the fit; the errors on exchanges held out."""
     texts = [sum(tokenizer.count(piece, family.encoding) for piece in prompt_texts(sample.request)) for sample in own]
@@ -134,7 +142,8 @@ def fit_prompts(family: Family, own: Sequence[Sample]) -> list[float]:
     rows = np.array([features(sample, family) for sample in own], float)
     prior = np.array([getattr(family, cost) for cost in COSTS], float)
     theirs = np.array([sample.prompt_tokens for sample in own], float)
-    rest = np.maximum(theirs - text, 0)
+    beside = np.array([family.tools_beside_system if has_tools_beside_system(sample) else 0 for sample in own])
+    rest = np.maximum(theirs - text - beside, 0)
     held_out = np.zeros(len(own))
     folds = np.arange(len(own)) % 5
     for fold in range(5):

@@ -39,7 +39,8 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Text costs `factor` times its tokens in `encoding`; `exact` says that this is the family's own. Fixed costs are per prompt, per
     message (more for an assistant's), for reasoning that was asked for, per call and result in a message, for having tools at all and
-    per tool beside its declaration (times `tool_factor`), likewise for a schema; and per reply, per call in it, once for several.
+    per tool beside its declaration (times `tool_factor`, and `tools_beside_system` where the system message holds them), likewise for a
+    schema; and per reply, per call in it, once for several.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tools: float = 100
     per_tool: float = 8
     tool_factor: float = 1.5
+    tools_beside_system: float = 0
     schema: float = 0
     schema_factor: float = 0
     per_reply: float = 0

@@ -106,7 +106,9 @@ def _tools_tokens(request: ChatRequest, family: Family) -> float:
     if not tools:
         return 0
     declared = sum(tokenizer.count(tool_text(tool), family.encoding) for tool in tools)
-    return family.tools + family.per_tool * len(tools) + family.tool_factor * declared
+    has_system = bool(request.system_prompt) or any(message.role == "system" for message in request.messages)
+    beside = family.tools_beside_system if has_system else 0
+    return family.tools + beside + family.per_tool * len(tools) + family.tool_factor * declared
 
 
 def _schema_tokens(request: ChatRequest, family: Family) -> float:

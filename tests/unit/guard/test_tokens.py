@@ -127,3 +127,12 @@ def test_a_prompt_beyond_all_measure_is_counted_in_a_moment() -> None:
     tokens = FamilyTokenCounter().count_prompt(ChatRequest(messages=messages), model="gpt-5")
     assert time.perf_counter() - begun < 3
     assert 5_000_000 < tokens < 25_000_000
+
+
+def test_a_system_message_holds_the_tools_of_openais_older_models() -> None:
+    counter, tool = FamilyTokenCounter(), Options(tools=[Tool(name="look")])
+    for model, less in (("gpt-4o", 4), ("gpt-5.4", 0)):
+        alone = counter.count_prompt(ChatRequest(messages=REQUEST.messages, options=tool), model=model)
+        beside = counter.count_prompt(ChatRequest(messages=REQUEST.messages, system_prompt="Hi", options=tool), model=model)
+        plain = counter.count_prompt(ChatRequest(messages=REQUEST.messages, system_prompt="Hi"), model=model)
+        assert beside - alone == plain - counter.count_prompt(REQUEST, model=model) - less
