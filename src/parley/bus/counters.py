@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -51,7 +51,13 @@ class Receipt(Struct, frozen=True):
 
 
 class Counters(Protocol):
-    """Takes from all quotas of a request, or from none."""
+    """Takes from all quotas of a request, or from none.
+
+    `lost`: others that count the same cannot be asked now. `on_settled` is called when something was given back there.
+    """
+
+    lost: bool
+    on_settled: Callable[[], None]
 
     async def reserve(self, quotas: Sequence[Quota], tokens: int) -> Receipt | Refusal:
         """Take a request, a slot and so many tokens from each quota that counts them. Raises CountersLostError."""

@@ -68,7 +68,10 @@ class _Window:
 class MemoryCounters:
     """See `Counters`. `now` gives seconds that never go back."""
 
+    lost = False
+
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.on_settled: Callable[[], None] = lambda: None
         self._now = now
         self._windows: dict[str, _Window] = {}
         self._tidy_at = TIDY_AT

@@ -152,8 +152,10 @@ _LEAVE: Final = Script("return redis.call('ZREM', KEYS[1], ARGV[1])")
 class RedisCounters:
     """See `Counters`; `headroom` is not asked of it. `beat` is to be called every BEAT_SECONDS by who owns it.
 
-    `now` is only for tests: Redis's own time is used without it. `on_settled` is called when something was given back.
+    `now` is only for tests: Redis's own time is used without it.
     """
+
+    lost = False
 
     def __init__(
         self,
@@ -162,13 +164,12 @@ class RedisCounters:
         prefix: str,
         now: Callable[[], float] | None = None,
         command_seconds: float = COMMAND_SECONDS,
-        on_settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._scripting = Scripting(redis, timeout_seconds=command_seconds)
         # One hash tag, so that a cluster keeps everything that a script touches in one place.
         self._prefix = f"{prefix}{{limits}}:"
         self._now = now
-        self._on_settled = on_settled
+        self.on_settled: Callable[[], None] = lambda: None
         self._replica = secrets.token_hex(8)
         self._numbers = count(1)
         self._leases: dict[str, list[str]] = {}
@@ -211,7 +212,7 @@ class RedisCounters:
                 keys.append(self._prefix + quota.key)
                 arguments += (quota.unit, quota.seconds, change)
         if keys:
-            self._scripting.start(_SETTLE, keys, arguments).add_done_callback(lambda _done: self._on_settled())
+            self._scripting.start(_SETTLE, keys, arguments).add_done_callback(lambda _done: self.on_settled())
 
     def headroom(self, quotas: Sequence[Quota]) -> float:
         """Unknown here."""

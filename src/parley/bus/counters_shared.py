@@ -45,7 +45,8 @@ class SharedCounters:
         self.replicas = 1
         self.lost = False
         self._return_seconds = return_seconds
-        self._redis = RedisCounters(redis, prefix=prefix, now=now, command_seconds=command_seconds, on_settled=self._settled)
+        self._redis = RedisCounters(redis, prefix=prefix, now=now, command_seconds=command_seconds)
+        self._redis.on_settled = self._settled
         self._memory = MemoryCounters(now or time.monotonic)
         self._shares: dict[Quota, Quota] = {}
         self._beating: asyncio.Task[None] | None = None

@@ -25,15 +25,18 @@ NOBODY = Caller()
 class Subject(Struct, frozen=True, kw_only=True):
     """One try, as limits see it. `key` says which of a provider's keys it takes ("" = its only one), never the key itself.
 
-    `tokens` is what it may use at most, as nearly as that is known: the prompt, estimated, and the longest answer.
+    `may_wait`: nobody else can answer, so it is worth waiting for room at this provider. `tokens` is what it may use at most, as
+    nearly as that is known: the prompt, estimated, and the longest answer.
     """
 
     provider: str
+    model: str = ""
     key: str = ""
     user: str = ""
     api_key: str = ""
     tokens: int = 0
     priority: int = 0
+    may_wait: bool = True
 
 
 class Reservation(Protocol):

@@ -20,7 +20,7 @@ from parley.contract.errors import InvalidRequestError
 from parley.contract.events import Event
 from parley.contract.options import Options
 from parley.contract.response import ChatResponse, ConnectionStatus
-from parley.dispatch.client import Callbacks, Client, Messages, RequestFields
+from parley.dispatch.client import ChatFields, Client, Messages, RequestFields
 from parley.registry.description import ProviderDescription
 
 MAX_WAITING_EVENTS = 256
@@ -36,10 +36,10 @@ def chat(
     *,
     system_prompt: str | None = None,
     options: Options | Mapping[str, Any] | None = None,
-    **callbacks: Unpack[Callbacks],
+    **fields: Unpack[ChatFields],
 ) -> ChatResponse:
     """One whole answer; see `Client.chat`."""
-    return _background.run(lambda client: client.chat(model, messages, system_prompt=system_prompt, options=options, **callbacks))
+    return _background.run(lambda client: client.chat(model, messages, system_prompt=system_prompt, options=options, **fields))
 
 
 def stream(

@@ -6,7 +6,8 @@ Only what would be answered the same way again is remembered: a temperature of 0
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from msgspec import DecodeError, MsgspecError, ValidationError, json, structs
@@ -16,6 +17,7 @@ from parley.contract.events import CitationAdded, Event, RefusalDelta, ResponseF
 from parley.contract.messages import Message, TextPart
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse
+from parley.dispatch.trail import Trail
 from parley.guard.fold import reply_events
 from parley.registry.limit_tables import CacheTable
 
@@ -72,14 +74,33 @@ class AnswerCache:
 
     def keep(self, key: str, reply: ChatResponse) -> None:
         """Remember a whole answer of the model that was asked for; of others nothing."""
-        if reply.finish_reason not in _WHOLE or not reply.complete:
+        if reply.finish_reason not in _WHOLE or not reply.complete or reply.fallback is not None:
             return
         try:
-            written = json.encode(reply)
+            written = json.encode(structs.replace(reply, attempts=[]))
         except (MsgspecError, TypeError, ValueError):
             return  # data of a vendor's own that has no such form
         if len(written) <= MAX_ENTRY_BYTES:
             self._cache.put(key, _digest(written) + written, ttl_seconds=self._table.ttl_seconds, max_bytes=self._table.max_bytes)
+
+
+async def through(
+    answers: AnswerCache, key: str, ask: Callable[[], AsyncGenerator[list[Event], None]], *, trail: Trail
+) -> AsyncGenerator[list[Event], None]:
+    """The remembered answer, else what asking gives, which is remembered then."""
+    found = await answers.find(key)
+    trail.cached = found is not None
+    if found is not None:
+        trail.provider, trail.model = found.provider, found.model
+        for batch in replayed(found):
+            yield batch
+        return
+    async with aclosing(ask()) as batches:
+        async for batch in batches:
+            last = batch[-1]
+            if isinstance(last, ResponseFinished):
+                answers.keep(key, last.response)  # before it is passed on: who has the last event does not ask for another
+            yield batch
 
 
 def replayed(reply: ChatResponse) -> Iterator[list[Event]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, TypeAlias, TypedDict, Unpack, cast
@@ -24,11 +25,13 @@ from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
-from parley.dispatch.admission import NOBODY, Admission, Caller
+from parley.dispatch.admission import NOBODY, Caller
+from parley.dispatch.cache import through
 from parley.dispatch.directory import Directory
 from parley.dispatch.failover import Failover, OnCut, Terms
 from parley.dispatch.holding import held
 from parley.dispatch.resolution import resolve_embedding_model, resolve_model
+from parley.dispatch.shared import Shared
 from parley.dispatch.targets import Destination
 from parley.dispatch.trail import Trail
 from parley.guard.callbacks import Callbacks as ToldCallbacks
@@ -41,7 +44,6 @@ from parley.registry.description import ProviderDescription
 from parley.registry.loading import Registry
 
 MAX_REMEMBERED_MODELS = 1000
-_OPEN = Terms()
 
 Messages: TypeAlias = str | Sequence[Message | Mapping[str, Any]]
 """A whole conversation, or the text of a single user's message."""
@@ -60,12 +62,21 @@ class Callbacks(TypedDict, total=False):
     on_restart: Callable[[Restarted], Awaitable[None] | None] | None
 
 
+class ChatFields(Callbacks, total=False):
+    """Callbacks, and `cache`: whether the answer may be one that was given before, where `[cache]` is enabled. None: where the same
+    would be given again (a temperature of 0); True: also where it would not; False: never.
+    """
+
+    cache: bool | None
+
+
 class RequestFields(TypedDict, total=False):
-    """What a request may say beyond messages, prompt and options; see ChatRequest."""
+    """What a request may say beyond messages, prompt and options; see ChatRequest, and `chat` for `cache`."""
 
     session_id: str | None
     user_id: str | None
     strict_options: bool
+    cache: bool | None
 
 
 class Client:
@@ -75,13 +86,15 @@ class Client:
     provider's default, by the name of a route, or by "" for the default of all.
     """
 
-    def __init__(self, registry: Registry, *, admission: Admission | None = None) -> None:
-        """`admission` lets each try of a target in; without one nobody is counted."""
+    def __init__(self, registry: Registry, *, shared: Shared | None = None) -> None:
+        """`shared` is what several clients, and one after another, have in common: counts, who waits, and remembered answers."""
         self._registry = registry
+        shared = shared or Shared(clock=registry.clock)
         self._resolved: dict[str, tuple[str, str]] = {}
         self._destinations: dict[str, Destination] = {}
         self._directory = Directory(registry)
-        self._failover = Failover(clock=registry.clock, admission=admission)
+        self._failover = Failover(clock=registry.clock, admission=shared.admission(registry))
+        self._answers = shared.answers(registry)
         self._waiting = 0
         self._streams: WeakSet[AsyncGeneratorType[Any, None]] = WeakSet()
 
@@ -138,23 +151,28 @@ class Client:
         *,
         system_prompt: str | None = None,
         options: Options | Mapping[str, Any] | None = None,
-        **callbacks: Unpack[Callbacks],
+        **fields: Unpack[ChatFields],
     ) -> ChatResponse:
         """One whole answer. With callbacks it is streamed to them, else asked for in one piece.
 
         What a callback raises is raised as it is, and ends the call.
         """
-        _refuse_unknown(callbacks, Callbacks, method="chat")
+        _refuse_unknown(fields, ChatFields, method="chat")
+        cache = fields.pop("cache", None)
+        callbacks = cast("Callbacks", fields)
         destination, asked = self._target(model, options)
         conversation = _conversation(messages)
         if not any(callback is not None for callback in callbacks.values()):
-            return await self.generate(destination, _read(destination, conversation, system_prompt, asked))
+            return await self.generate(destination, _read(destination, conversation, system_prompt, asked), cache=cache)
         told = ToldCallbacks(
             callbacks.get("on_token"), callbacks.get("on_done"), callbacks.get("on_error"), on_restart=callbacks.get("on_restart")
         )
         self._waiting += 1
         try:
-            return await told.deliver(self._tellable(destination, conversation, system_prompt, asked, callbacks))
+            batches = self._tellable(
+                destination, lambda: _read(destination, conversation, system_prompt, asked), callbacks=callbacks, cache=cache
+            )
+            return await told.deliver(batches)
         finally:
             self._waiting -= 1
 
@@ -174,7 +192,8 @@ class Client:
         _refuse_unknown(fields, RequestFields, method="stream")
         destination, asked = self._target(model, options)
         request = _read(destination, _conversation(messages), system_prompt, asked)
-        batches = self._batches(destination, structs.replace(request, **fields) if fields else request, Trail(), _OPEN)
+        terms = Terms(cache=fields.pop("cache", None))
+        batches = self._batches(destination, structs.replace(request, **fields) if fields else request, Trail(), terms)
         stream = _one_by_one(batches)
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
@@ -197,11 +216,13 @@ class Client:
         name, provider_model = resolve_embedding_model(self._registry, model)
         return self._registry.get(name), provider_model
 
-    async def embeddings(self, provider: GuardedProvider, request: EmbeddingRequest, *, on_retry: OnRetry | None = None) -> Embeddings:
+    async def embeddings(
+        self, provider: GuardedProvider, request: EmbeddingRequest, *, on_retry: OnRetry | None = None, caller: Caller = NOBODY
+    ) -> Embeddings:
         """The vectors for a request that is already in the contract's form, from a provider of `embedder_for`."""
         self._waiting += 1
         try:
-            return await provider.embeddings(request, on_retry=on_retry)
+            return await self._failover.embeddings(provider, request, on_retry=on_retry, caller=caller)
         finally:
             self._waiting -= 1
 
@@ -215,13 +236,19 @@ class Client:
         return found
 
     async def generate(
-        self, destination: Destination, request: ChatRequest, *, trail: Trail | None = None, caller: Caller = NOBODY
+        self,
+        destination: Destination,
+        request: ChatRequest,
+        *,
+        trail: Trail | None = None,
+        caller: Caller = NOBODY,
+        cache: bool | None = None,
     ) -> ChatResponse:
-        """The whole answer to a request that is already in the contract's form. `trail` is told who was tried."""
+        """The whole answer to a request that is already in the contract's form. `trail` is told who was tried; `cache` as in `chat`."""
         reply = ChatResponse()
         self._waiting += 1
         try:
-            terms = Terms(caller=caller, whole=True)
+            terms = Terms(caller=caller, whole=True, cache=cache)
             async with aclosing(self._batches(destination, request, trail or Trail(), terms)) as batches:
                 async for batch in batches:
                     last = batch[-1]
@@ -239,12 +266,13 @@ class Client:
         trail: Trail | None = None,
         caller: Caller = NOBODY,
         on_cut: OnCut = "restart",
+        cache: bool | None = None,
     ) -> AsyncGenerator[list[Event], None]:
         """The same answer as events, as many at a time as arrived together; close it when you leave early.
 
         `on_cut` says what becomes of a route's answer that breaks off: a Restarted event and another answer, or an error.
         """
-        stream = self._batches(destination, request, trail or Trail(), Terms(caller=caller, on_cut=on_cut))
+        stream = self._batches(destination, request, trail or Trail(), Terms(caller=caller, on_cut=on_cut, cache=cache))
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
 
@@ -261,21 +289,23 @@ class Client:
         return await provider.test_connection()
 
     def _batches(self, destination: Destination, request: ChatRequest, trail: Trail, terms: Terms) -> AsyncGenerator[list[Event], None]:
+        answers = self._answers
+        if answers is not None:
+            targets = [destination.name, *(target.name for target in destination.targets)]
+            key = answers.key(request, tenant=terms.caller.tenant, targets=targets, wanted=terms.cache)
+            if key is not None:
+                ask = partial(self._failover.batches, destination, request, trail=trail, terms=terms)
+                return through(answers, key, ask, trail=trail)
         return self._failover.batches(destination, request, trail=trail, terms=terms)
 
     async def _tellable(
-        self,
-        destination: Destination,
-        conversation: Sequence[Message | Mapping[str, Any]],
-        system_prompt: str | None,
-        options: Options | Mapping[str, Any],
-        callbacks: Callbacks,
+        self, destination: Destination, read: Callable[[], ChatRequest], *, callbacks: Callbacks, cache: bool | None
     ) -> AsyncGenerator[list[Event], None]:
         """Batches for callbacks: without one that takes tokens back, none is told that might be void."""
-        request = _read(destination, conversation, system_prompt, options)
+        request = read()
         takes_back = callbacks.get("on_restart") is not None or callbacks.get("on_token") is None
         holds = not takes_back and destination.stream_guard == "hold"
-        terms = _OPEN if takes_back or holds else Terms(on_cut="error")
+        terms = Terms(on_cut="restart" if takes_back or holds else "error", cache=cache)
         batches = self._batches(destination, request, Trail(), terms)
         async with aclosing(held(batches) if holds else batches) as told:
             async for batch in told:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, structs
 
+from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import ParleyError, RateLimitError
 from parley.contract.events import Event, ReasoningDelta, ResponseFinished, ResponseStarted, Restarted, TextDelta
 from parley.contract.request import ChatRequest
@@ -19,6 +20,7 @@ from parley.dispatch.routes import CHARACTERS_PER_TOKEN, LEAST_CHARACTERS_PER_TO
 from parley.dispatch.targets import Destination, Line, Target
 from parley.dispatch.trail import Trail, reason_of
 from parley.guard.clock import Clock
+from parley.guard.guarded import GuardedProvider, OnRetry
 from parley.guard.retry import RetryBudget, RetryPolicy
 from parley.telemetry import get_logger
 
@@ -34,11 +36,15 @@ _logger = get_logger(__name__)
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """How a request is to be answered. `whole`: in one piece; a route is asked for a stream all the same, whose silences are seen."""
+    """How a request is to be answered. `whole`: in one piece; a route is asked for a stream all the same, whose silences are seen.
+
+    `cache` says whether an answer may be one that was given before, and be given again: None where it would be the same.
+    """
 
     caller: Caller = NOBODY
     on_cut: OnCut = "restart"
     whole: bool = False
+    cache: bool | None = None
 
 
 class Failover:
@@ -53,6 +59,30 @@ class Failover:
     def batches(self, destination: Destination, request: ChatRequest, *, trail: Trail, terms: Terms) -> AsyncGenerator[list[Event], None]:
         """The answer's events, as many at a time as arrived together. A Restarted among them makes everything before it void."""
         return _Run(self, destination, request, trail=trail, terms=terms).batches()
+
+    async def embeddings(
+        self, provider: GuardedProvider, request: EmbeddingRequest, *, on_retry: OnRetry | None, caller: Caller
+    ) -> Embeddings:
+        """Vectors, which no other target can give: those of two models do not compare. They count as any request does."""
+        if self.unlimited:
+            return await provider.embeddings(request, on_retry=on_retry)
+        tokens = sum(len(text) for text in request.texts) // CHARACTERS_PER_TOKEN
+        subject = Subject(
+            provider=provider.name,
+            model=request.options.model or "",
+            user=caller.user_id,
+            api_key=caller.api_key_id,
+            tokens=tokens,
+            priority=caller.priority,
+        )
+        reservation = await self.admission.admit(subject)
+        try:
+            found = await provider.embeddings(request, on_retry=on_retry)
+        except BaseException:
+            reservation.release()
+            raise
+        reservation.settle(found.usage or Usage(prompt_tokens=tokens, completion_tokens=0, total_tokens=tokens, source="estimated"))
+        return found
 
 
 class _Try:
@@ -174,29 +204,32 @@ class _Run:
 
     async def _asked(self, attempt: _Try) -> AsyncGenerator[list[Event], None]:
         target, terms, request = attempt.target, self._terms, self._request
+        has_fallback = self._order is not None and any(other.ready(attempt.began_at) for other in self._order.left)
         if not self._shared.unlimited:
-            attempt.reservation = await self._shared.admission.admit(self._subject(attempt))
+            attempt.reservation = await self._shared.admission.admit(self._subject(attempt, may_wait=not has_fallback))
         if request.options.model != (target.model or None):
             request = structs.replace(request, options=structs.replace(request.options, model=target.model or None))
         batches = attempt.line.provider.attempt(
             request,
             whole=terms.whole and self._order is None,
             started_at=self._started_at,
-            has_fallback=self._order is not None and any(other.ready(attempt.began_at) for other in self._order.left),
+            has_fallback=has_fallback,
         )
         attempt.sent = True
         self._trail.tries += 1
         return batches
 
-    def _subject(self, attempt: _Try) -> Subject:
+    def _subject(self, attempt: _Try, *, may_wait: bool) -> Subject:
         caller = self._terms.caller
         return Subject(
             provider=attempt.target.provider,
+            model=attempt.target.model,
             key=attempt.line.key,
             user=caller.user_id,
             api_key=caller.api_key_id,
             tokens=expected_tokens(self._request),
             priority=caller.priority,
+            may_wait=may_wait,
         )
 
     def _passed(self, attempt: _Try, batch: list[Event]) -> list[Event]:

@@ -21,13 +21,14 @@ REST_SECONDS: Final = 0.001
 
 
 class Ticket:
-    """One who asks: what for, and in whose turn. `keys` are the quotas that may be in the way."""
+    """One who asks: what for, and in whose turn. `keys` are the quotas that may be in the way, `not_for` those not to wait for."""
 
-    __slots__ = ("ends_at", "keys", "place", "priority", "quotas", "refusal", "refused_at", "tenant")
+    __slots__ = ("ends_at", "keys", "not_for", "place", "priority", "quotas", "refusal", "refused_at", "tenant")
 
     def __init__(self, quotas: Sequence[Quota], keys: frozenset[str], *, tenant: str = "", priority: int = 0) -> None:
         self.quotas = quotas
         self.keys = keys
+        self.not_for: frozenset[str] = frozenset()
         self.tenant = tenant
         self.priority = priority
         self.refusal: Refusal | None = None
@@ -75,9 +76,11 @@ class Queue(Generic[AnyTicket]):
         """What was asked for, after a wait where it must be; a Refusal where waiting is of no use, or was not."""
         if not self._count or self._blocked.keys().isdisjoint(ticket.keys):
             given = await self._attempt(ticket)
-            if isinstance(given, Receipt) or self._hopeless(given, self.timeout_seconds):
+            if isinstance(given, Receipt) or given.quota.key in ticket.not_for or self._hopeless(given, self.timeout_seconds):
                 return given
             self._refuse(ticket, given)
+        elif (in_the_way := self._in_the_way(ticket)).quota.key in ticket.not_for:
+            return in_the_way
         if self._count >= self.size:
             return Full(self._in_the_way(ticket))
         if ticket.refusal is not None:

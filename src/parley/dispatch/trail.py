@@ -13,10 +13,10 @@ MAX_REASON_CHARACTERS = 300
 
 class Trail:
     """Make one for each request whose way is to be told; `provider` and `model` are those that are asked now, `tries` how often
-    anybody was, the try under way included.
+    anybody was, the try under way included. `cached` says whether the answer was given before; None where nobody looked.
     """
 
-    __slots__ = ("attempts", "fallback", "model", "provider", "tries")
+    __slots__ = ("attempts", "cached", "fallback", "model", "provider", "tries")
 
     def __init__(self, provider: str = "", model: str = "") -> None:
         self.provider = provider
@@ -24,6 +24,7 @@ class Trail:
         self.attempts: list[Attempt] = []
         self.fallback: Fallback | None = None
         self.tries = 0
+        self.cached: bool | None = None
 
     def failed(self, error: ParleyError, *, seconds: float) -> None:
         """The try that was under way failed."""

@@ -89,7 +89,13 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
     def document(providers: Sequence[str]) -> dict[str, Any]:
         return openapi_document(table, version=__version__, server_url=settings.url, providers=providers)
 
-    system = SystemRoutes(version=__version__, metrics=metrics, check=services.check, draining=lambda: services.draining)
+    system = SystemRoutes(
+        version=__version__,
+        metrics=metrics,
+        check=services.check,
+        draining=lambda: services.draining,
+        limits_are_local=lambda: services.shared.local,
+    )
     for group in (
         system,
         DocumentRoutes(document, providers=lambda: services.providers.listing().available),

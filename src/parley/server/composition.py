@@ -9,9 +9,11 @@ from parley.bus.memory import MemoryBus
 from parley.bus.opening import open_bus
 from parley.bus.redis import RedisBus
 from parley.config import Settings
+from parley.dispatch.shared import Shared
 from parley.registry.loading import Registry
 from parley.server.metrics import Metrics
 from parley.server.observing import observer
+from parley.server.sharing import shared_by
 from parley.services.accounts import Accounts
 from parley.services.admission import Admission
 from parley.services.attachments import Attachments
@@ -50,6 +52,7 @@ class Services(Struct, kw_only=True):
     exports: Exports
     usage: UsageCounts
     metrics: Metrics
+    shared: Shared
     draining: bool = False
 
     @classmethod
@@ -86,11 +89,16 @@ class Services(Struct, kw_only=True):
             common_secret=settings.jwt_secret if database.shared else "",
         )
         accounts = Accounts(database, tokens=Tokens(settings.jwt_secret), admission=admission)
+        metrics = Metrics()
+        shared = shared_by(metrics)
         providers = Providers(
-            database, registry=registry, box=SecretBox(settings.sealing_keys), endpoints=EndpointPolicy(settings.allowed_endpoints)
+            database,
+            registry=registry,
+            box=SecretBox(settings.sealing_keys),
+            endpoints=EndpointPolicy(settings.allowed_endpoints),
+            shared=shared,
         )
         messages, stored = Messages(database), StoredGenerations(database)
-        metrics = Metrics()
         metrics.watch_bus(connected=lambda: bus.connected, replicas=lambda: bus.replicas)
         generations = Generations(
             stored,
@@ -122,6 +130,7 @@ class Services(Struct, kw_only=True):
             exports=Exports(messages),
             usage=UsageCounts(messages),
             metrics=metrics,
+            shared=shared,
         )
 
     async def check(self) -> None:

@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 from msgspec import Struct
 
-from parley.contract.errors import ErrorCode, FieldProblem, InvalidRequestError, ParleyError
+from parley.contract.errors import ErrorCode, FieldProblem, InvalidRequestError, ParleyError, PolicyError
 from parley.server.boundary import log_unexpected, request_id_of
 from parley.services.errors import BodyTooLargeError, NotFoundError
 from parley.telemetry import scrub
@@ -121,6 +121,8 @@ def error_headers(error: ParleyError) -> dict[str, str]:
         headers["Retry-After"] = str(max(1, ceil(seconds)))
         if error.code in _OUR_LIMITS:
             headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": headers["Retry-After"]}
+            if isinstance(error, PolicyError) and error.limit is not None:
+                headers["X-RateLimit-Limit"] = str(error.limit)
     if error.code == ErrorCode.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = 'Bearer realm="parley"'
     return headers

@@ -46,6 +46,10 @@ class Metrics:
         self._provider_errors = _Labelled(
             Counter("parley_answer_errors", "Answers that failed", ["provider", "code"], registry=self._registry)
         )
+        self._refusals = _Labelled(
+            Counter("parley_limit_refusals", "Requests that a limit of ours refused", ["scope", "code"], registry=self._registry)
+        )
+        self._lookups = _Labelled(Counter("parley_cache_lookups", "Answers looked for in the cache", ["result"], registry=self._registry))
         self._providers: set[str] = set()
 
     def watch_bus(self, *, connected: Callable[[], bool], replicas: Callable[[], int]) -> None:
@@ -88,6 +92,18 @@ class Metrics:
     def answer_failed(self, provider: str | None, code: str) -> None:
         """An answer ended in an error; `code` is of our own closed vocabulary."""
         self._provider_errors[self._provider(provider or OTHER), code].inc()
+
+    def refused(self, scope: str, code: str) -> None:
+        """A limit of ours was in the way; both words are of closed vocabularies."""
+        self._refusals[scope, code].inc()
+
+    def looked_up(self, hit: bool) -> None:
+        """An answer was looked for in the cache."""
+        self._lookups["hit" if hit else "miss",].inc()
+
+    def watch(self, name: str, explanation: str, value: Callable[[], float]) -> None:
+        """One more gauge, whose value is asked for when it is read."""
+        Gauge(name, explanation, registry=self._registry).set_function(value)
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""

@@ -18,6 +18,8 @@ def observer(metrics: Metrics, health: Health) -> OnEnd:
             metrics.answer_failed(provider, str(error.code))
             health.record(provider, error)
             return
+        if message.details.cached:
+            return  # nobody was asked
         usage = message.details.usage
         metrics.answer_finished(
             provider,

@@ -189,7 +189,8 @@ class Chat:
         options = structs.replace(SessionSettings.read(session.settings).options(), model=model or None)
         request = ChatRequest(messages=messages, system_prompt=prompt, options=options)
         check_sendable(destination, request)
-        batches = client.stream_batches(destination, request, caller=turn.caller)
+        # Who asks for another answer is not to get the same again.
+        batches = client.stream_batches(destination, request, caller=turn.caller, cache=None if turn.new else False)
         message = MessageRecord(
             id=generation.message_id,
             session_id=session.id,

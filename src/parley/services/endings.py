@@ -52,6 +52,7 @@ def finished_ending(reply: ChatResponse, started_at: int) -> Ending:
         price=reply.price,
         attempts=reply.attempts,
         fallback=reply.fallback,
+        cached=reply.cached,
     )
     return Ending(
         state="finished",
@@ -132,6 +133,7 @@ def last_event(message: MessageRecord, seq: int) -> LastEvent:
         request_id=details.request_id,
         complete=details.complete,
         fallback=ShownFallback.of(details.fallback),
+        cached=details.cached,
     )
 
 

@@ -188,6 +188,7 @@ class DoneEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="c
     cost: float | None
     seq: int
     fallback: ShownFallback | None = None
+    cached: bool = False
     refusal: str | None = None
     citations: list[ShownCitation] = []
     time_to_first_token: int | None = None

@@ -12,6 +12,7 @@ from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyErro
 from parley.contract.response import ConnectionStatus
 from parley.dispatch.client import Client
 from parley.dispatch.pricing import pricing_of
+from parley.dispatch.shared import Shared
 from parley.registry import price_list
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
 from parley.registry.description import ProviderDescription
@@ -56,12 +57,15 @@ class ProviderChanges(Struct, frozen=True, kw_only=True):
 class Providers:
     """`client` answers chats. `start` before the first request, `aclose` after the last."""
 
-    def __init__(self, database: Database, *, registry: Registry, box: SecretBox, endpoints: EndpointPolicy) -> None:
+    def __init__(
+        self, database: Database, *, registry: Registry, box: SecretBox, endpoints: EndpointPolicy, shared: Shared | None = None
+    ) -> None:
         self._stored = StoredProviders(database)
         self._base = registry
         self._box = box
         self._endpoints = endpoints
-        self._client = Client(registry)
+        self._shared = shared or Shared()
+        self._client = Client(registry, shared=self._shared)
         self._records: dict[str, ProviderRecord] = {}
         self._unopened: set[str] = set()
         self._lock = asyncio.Lock()
@@ -99,6 +103,7 @@ class Providers:
             await asyncio.gather(self._closing, return_exceptions=True)
         for client in [*self._replaced, self._client]:
             await client.aclose()
+        await self._shared.aclose()
 
     def listing(self, principal: Principal | None = None) -> ProviderListing:
         """What can be chosen. Calls no provider: from the configuration, and from how each did last."""
@@ -214,7 +219,7 @@ class Providers:
         self._unopened = set()
         overrides = self._overrides(records)
         self._replaced.append(self._client)
-        self._client = Client(self._base.with_overrides(overrides))
+        self._client = Client(self._base.with_overrides(overrides), shared=self._shared)
         if self._closing is None or self._closing.done():
             self._closing = asyncio.get_running_loop().create_task(self._close_replaced())
 

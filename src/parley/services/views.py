@@ -88,7 +88,7 @@ class ShownError(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="
 
 
 class AnswerMetadata(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What is known of an answer. Times in milliseconds, `cost` in US dollars (None = unknown)."""
+    """What is known of an answer. Times in milliseconds, `cost` in US dollars (None = unknown); `cached`: given before."""
 
     provider: str
     model: str
@@ -105,6 +105,7 @@ class AnswerMetadata(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     error: ShownError | None = None
     fallback: ShownFallback | None = None
     attempts: list[ShownAttempt] = []
+    cached: bool = False
 
 
 class MessageView(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -187,6 +188,7 @@ def _metadata(message: MessageRecord) -> AnswerMetadata:
         error=None if details.error is None else _error(details.error),
         fallback=ShownFallback.of(details.fallback),
         attempts=[ShownAttempt.of(attempt) for attempt in details.attempts],
+        cached=details.cached,
     )
 
 

@@ -34,7 +34,8 @@ class StoredError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of an answer besides its content; times in milliseconds, `price` is what its cost was reckoned with.
 
-    `attempts` are the tries that failed before it, each with what it cost; `fallback` says that another target answered.
+    `attempts` are the tries that failed before it, each with what it cost; `fallback` says that another target answered,
+    `cached` that the answer was given before.
     """
 
     usage: Usage | None = None
@@ -50,6 +51,7 @@ class MessageDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     price: Price | None = None
     attempts: list[Attempt] = []
     fallback: Fallback | None = None
+    cached: bool = False
 
 
 class MessageRecord(Struct, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ def encode_message(response: ChatResponse) -> bytes:
             "model": response.model,
             "content": content_blocks(response),
             **stop_fields(response),
-            "usage": usage_object(response.usage, response.cost),
+            "usage": usage_object(response.usage, response.cost, cached=response.cached),
         }
     )
 
@@ -165,7 +165,7 @@ def stop_fields(response: ChatResponse) -> dict[str, Any]:
     return {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
 
 
-def usage_object(usage: Usage | UsageReport, cost: float | None = None) -> dict[str, Any]:
+def usage_object(usage: Usage | UsageReport, cost: float | None = None, *, cached: bool = False) -> dict[str, Any]:
     """Counts as the wire has them: what came from a cache, or went into one, is counted apart. `source` tells of estimates."""
     read, written = usage.cached_tokens, usage.cache_write_tokens
     counts: dict[str, Any] = {
@@ -180,6 +180,8 @@ def usage_object(usage: Usage | UsageReport, cost: float | None = None) -> dict[
         counts["source"] = usage.source
     if cost is not None:
         counts["cost"] = cost
+    if cached:
+        counts["cached"] = True
     return counts
 
 

@@ -228,7 +228,7 @@ class MessageWriter:
         for call in self._calls.values():
             self._stop(call.block, frames)
         warnings = {"warnings": self._late_warnings} if self._late_warnings else {}
-        usage = usage_object(response.usage, response.cost)
+        usage = usage_object(response.usage, response.cost, cached=response.cached)
         frames.append(_frame("message_delta", delta=stop_fields(response), usage=usage, **warnings))
         frames.append(_STOP)
 

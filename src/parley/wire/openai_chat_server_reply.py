@@ -72,12 +72,12 @@ def encode_completion(response: ChatResponse, *, created: int, legacy_functions:
             "created": created,
             "model": response.model,
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
-            "usage": usage_object(response.usage, response.cost),
+            "usage": usage_object(response.usage, response.cost, cached=response.cached),
         }
     )
 
 
-def usage_object(usage: Usage, cost: float | None) -> dict[str, Any]:
+def usage_object(usage: Usage, cost: float | None, *, cached: bool = False) -> dict[str, Any]:
     """Counts as the wire has them; what is unknown is left out. `source` stands there only where counts were estimated."""
     written: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
@@ -93,6 +93,8 @@ def usage_object(usage: Usage, cost: float | None) -> dict[str, Any]:
         written["source"] = usage.source
     if cost is not None:
         written["cost"] = cost
+    if cached:
+        written["cached"] = True
     return written
 
 
@@ -211,7 +213,7 @@ class ChunkWriter:
         warnings = b',"warnings":' + _encode(self._late_warnings) if self._late_warnings else b""
         chunks += (self._before, b'{},"finish_reason":', reason, b"}]", warnings, self._null_usage(), b"}\n\n")
         if self._include_usage:
-            usage = _encode(usage_object(response.usage, response.cost))
+            usage = _encode(usage_object(response.usage, response.cost, cached=response.cached))
             chunks += (b"data: ", self._head(), b',"choices":[],"usage":', usage, b"}\n\n")
         chunks.append(_DONE)
 

@@ -61,7 +61,9 @@ class Frame(Struct, frozen=True, kw_only=True):
     def whole(self, response: ChatResponse, output: list[dict[str, Any]]) -> dict[str, Any]:
         """The response object of a reply that is over."""
         reason = incomplete_reason(response)
-        more = {} if response.cost is None else {"cost": response.cost}
+        more: dict[str, Any] = {} if response.cost is None else {"cost": response.cost}
+        if response.cached:
+            more["cached"] = True
         return self.response(
             reply_id=response.id,
             model=response.model,

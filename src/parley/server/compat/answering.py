@@ -75,8 +75,10 @@ def vendor_error_headers(error: ParleyError) -> dict[str, str]:
 
 
 def reply_headers(trail: Trail, *, warnings: Sequence[ResponseWarning]) -> dict[str, str]:
-    """Who answered, at which attempt, instead of whom, and what was left out on the way."""
-    headers = {"x-parley-provider": trail.provider, "x-parley-attempts": str(max(1, trail.tries))}
+    """Who answered, at which attempt, instead of whom, whether that was earlier, and what was left out on the way."""
+    headers = {"x-parley-provider": trail.provider, "x-parley-attempts": "0" if trail.cached else str(max(1, trail.tries))}
+    if trail.cached is not None:
+        headers["x-parley-cache"] = "hit" if trail.cached else "miss"
     if (fallback := trail.fallback) is not None:
         told = f"asked={fallback.asked}; actual={fallback.actual}; reason={fallback.reason}"
         headers["x-parley-fallback"] = _header_text(told)

@@ -29,6 +29,7 @@ from parley.server.compat.endpoint import ERRORS, AnyRequest, is_strict
 from parley.server.metrics import Metrics
 from parley.server.policy import Route, signed_in
 from parley.services.principals import Principal
+from parley.services.targets import caller_of
 from parley.telemetry import scrub
 from parley.wire.openai_chat_server_reply import encode_error
 from parley.wire.openai_embeddings_server import embeddings_error_param, encode_embeddings_reply, read_embeddings_request
@@ -75,7 +76,7 @@ class EmbeddingsEndpoint:
     async def create_embeddings(self, request: AnyRequest, principal: Principal) -> Response[Any]:
         """One vector per text, in order."""
         try:
-            return await self._answer(await body_of(request), request)
+            return await self._answer(await body_of(request), request, principal)
         except ClientGoneError:
             return Reply(b"", status=CLIENT_GONE_STATUS)
         except ParleyError as error:
@@ -83,14 +84,16 @@ class EmbeddingsEndpoint:
                 self._metrics.answer_failed(error.provider, str(error.code))
             return render_error(request, error)
 
-    async def _answer(self, body: bytes, request: AnyRequest) -> Response[Any]:
+    async def _answer(self, body: bytes, request: AnyRequest, principal: Principal) -> Response[Any]:
         fields = body_object(body)
         client = self._client()
         provider, model = client.embedder_for(name_at(fields.get("model"), "model"))
         same_wire = provider.wire_of(model) in _SAME
         call = read_embeddings_request(fields, model=model, same_wire=same_wire, strict=is_strict(request))
         trail = Trail(provider.name, model)
-        found = await while_present(client.embeddings(provider, call.request, on_retry=trail.again), request.receive)
+        found = await while_present(
+            client.embeddings(provider, call.request, on_retry=trail.again, caller=caller_of(principal)), request.receive
+        )
         self._count(found)
         headers = reply_headers(trail, warnings=[*call.warnings, *found.warnings])
         return Reply(encode_embeddings_reply(found, encoding=call.encoding), headers=headers)

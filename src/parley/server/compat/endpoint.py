@@ -120,14 +120,15 @@ class Endpoint(ABC, Generic[Call]):
 
     async def _whole(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
         reply = await while_present(
-            asked.client.generate(asked.destination, asked.request, trail=asked.trail, caller=asked.caller), request.receive
+            asked.client.generate(asked.destination, asked.request, trail=asked.trail, caller=asked.caller, cache=cache_wish_of(request)),
+            request.receive,
         )
         self._finished(asked, reply)
         headers = reply_headers(asked.trail, warnings=[*asked.warnings, *reply.warnings])
         return Reply(self._whole_body(asked, reply), headers={**headers, **cost_header(reply)})
 
     async def _stream(self, asked: Asked[Call], request: AnyRequest) -> Response[Any]:
-        batches = _batches(asked, stream_guard_of(request) or asked.destination.stream_guard)
+        batches = _batches(asked, stream_guard_of(request) or asked.destination.stream_guard, cache=cache_wish_of(request))
         try:
             first = await while_present(_first(batches), request.receive)
         except BaseException:
@@ -167,15 +168,19 @@ class Endpoint(ABC, Generic[Call]):
         return writer.write(batch) if batch else b""
 
     def _finished(self, asked: Asked[Call], reply: ChatResponse) -> None:
+        if not reply.cached:
+            self._count_answer(reply)
+        if calls := reply.tool_calls:
+            for number, state in call_states(reply.parts).items():
+                self._memory.remember(asked.caller.tenant, calls[number].id, state)
+
+    def _count_answer(self, reply: ChatResponse) -> None:
         self._metrics.answer_finished(
             reply.provider,
             prompt_tokens=reply.usage.prompt_tokens,
             completion_tokens=reply.usage.completion_tokens,
             first_token_ms=reply.time_to_first_token_ms,
         )
-        if calls := reply.tool_calls:
-            for number, state in call_states(reply.parts).items():
-                self._memory.remember(asked.caller.tenant, calls[number].id, state)
 
 
 def is_strict(request: AnyRequest) -> bool:
@@ -191,9 +196,19 @@ def stream_guard_of(request: AnyRequest) -> StreamGuard | None:
     return _STREAM_GUARDS.get(asked or "")
 
 
-def _batches(asked: Asked[Any], stream_guard: StreamGuard) -> AsyncGenerator[list[Event]]:
+def cache_wish_of(request: AnyRequest) -> bool | None:
+    """What the caller says of answers that were given before; None where it says nothing. Raises InvalidRequestError."""
+    wish = header_of(request.scope, b"x-parley-cache")
+    if wish not in {None, "on", "off"}:
+        invalid("x-parley-cache", 'must be "on" or "off"')
+    return None if wish is None else wish == "on"
+
+
+def _batches(asked: Asked[Any], stream_guard: StreamGuard, *, cache: bool | None) -> AsyncGenerator[list[Event]]:
     on_cut: OnCut = "restart" if stream_guard == "hold" else "error"
-    batches = asked.client.stream_batches(asked.destination, asked.request, trail=asked.trail, caller=asked.caller, on_cut=on_cut)
+    batches = asked.client.stream_batches(
+        asked.destination, asked.request, trail=asked.trail, caller=asked.caller, on_cut=on_cut, cache=cache
+    )
     return held(batches, tick_seconds=HOLD_COMMENT_SECONDS) if stream_guard == "hold" else batches
 
 

@@ -16,11 +16,12 @@ from parley.server.policy import OPERATORS, Policy, Route, public
 from parley.server.reference import REFERENCE_POLICY, reference_page
 
 
-class Health(Struct, frozen=True, kw_only=True):
-    """The process answers."""
+class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The process answers. `limits` is told while they hold for each replica by itself, because Redis is lost."""
 
     status: Literal["ok"]
     version: str
+    limits: Literal["local"] | None = None
 
 
 class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,13 +32,24 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SystemRoutes:
-    """`check` raises where the database does not answer; `draining` says that the process is about to end."""
+    """`check` raises where the database does not answer; `draining` says that the process is about to end, `limits_are_local` that
+    the replicas cannot count together now.
+    """
 
-    def __init__(self, *, version: str, metrics: Metrics, check: Callable[[], Awaitable[None]], draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        version: str,
+        metrics: Metrics,
+        check: Callable[[], Awaitable[None]],
+        draining: Callable[[], bool],
+        limits_are_local: Callable[[], bool],
+    ) -> None:
         self._version = version
         self._metrics = metrics
         self._check = check
         self._draining = draining
+        self._limits_are_local = limits_are_local
 
     def routes(self) -> list[Route]:
         """The rows of the table."""
@@ -71,7 +83,7 @@ class SystemRoutes:
 
     async def health(self) -> Health:
         """No question to anybody: this is asked every few seconds."""
-        return Health(status="ok", version=self._version)
+        return Health(status="ok", version=self._version, limits="local" if self._limits_are_local() else None)
 
     async def ready(self) -> Response[bytes]:
         """One trip to the database."""

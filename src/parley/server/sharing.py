@@ -1,0 +1,14 @@
+"""Where this server keeps counts and remembered answers, and what is seen of them. Knows no limit and no answer."""
+
+from __future__ import annotations
+
+from parley.dispatch.shared import Shared
+from parley.server.metrics import Metrics
+
+
+def shared_by(metrics: Metrics) -> Shared:
+    """What all clients of the server share."""
+    shared = Shared(on_refused=metrics.refused, on_lookup=metrics.looked_up)
+    metrics.watch("parley_queue_waiting", "Requests that wait for room under a limit", lambda: shared.limiter.waiting)
+    metrics.watch("parley_limits_local", "1 while limits hold for each replica by itself: Redis is lost", lambda: int(shared.local))
+    return shared
