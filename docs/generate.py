@@ -213,6 +213,36 @@ def vendors_errors_page() -> str:
     return f"{NOTE}\n" + provider_errors_page({name: codes for name, codes in own.items() if codes}, read_proof())
 
 
+def configuration_tables() -> Iterator[str]:
+    """The tables of `parley.toml` besides a provider's own settings, from the structs that read them."""
+    from parley.contract.capabilities import Limits
+    from parley.registry.configuration_file import ModelEntry, OperatorPrice, Route, RouteTarget
+    from parley.registry.limit_tables import CacheTable, LimitTable, QueueTable
+
+    yield "\n## parley.toml\n"
+    yield "[Configuration](../guides/configuration.md) and [Limits and cache](../guides/limits-and-cache.md) show them in use."
+    tables = {
+        "[[routes]]": Route,
+        "targets of a route": RouteTarget,
+        "models of [[providers]]": ModelEntry,
+        "price of a model": OperatorPrice,
+        "[limits]": LimitTable,
+        "limits and key_limits of [[providers]]; user and key of [limits]": Limits,
+        "queue of [limits]": QueueTable,
+        "[cache]": CacheTable,
+    }
+    for name, table in tables.items():
+        yield f"\n**{name}**: {inspect.getdoc(table)}\n"
+        yield "| key | default |"
+        yield "|---|---|"
+        for field in msgspec.structs.fields(table):
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            shown = (
+                "**required**" if field.required else "" if default in (None, "") or isinstance(default, msgspec.Struct) else f"`{default}`"
+            )
+            yield f"| `{field.name}` | {shown} |"
+
+
 def configuration_page() -> str:
     """Every variable: the general ones, then each built-in provider's."""
     from parley.config import describe
@@ -224,6 +254,7 @@ def configuration_page() -> str:
         "Argument, then environment, then `.env`, then `parley.toml`, then default. `parley doctor` shows which variable came from where.\n"
     )
     lines += ["| variable | what it does |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in GENERAL_VARIABLES.items())]
+    lines += configuration_tables()
     lines += ["\n## The server\n", "| variable | default | what it is |", "|---|---|---|"]
     lines += [f"| `{known.variable}` | {known.default} | {known.help} |" for known in describe()]
     for description in registry.descriptions():

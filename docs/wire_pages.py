@@ -12,6 +12,7 @@ of the answer is refused always."""
 
 _HEADERS = """| header `x-parley-provider` | who answered |
 | header `x-parley-attempts` | how often it was asked |
+| header `x-parley-cache` | `hit`: given before, at no cost; `miss`: may be given again. In a request `on` or `off` |
 | header `x-parley-cost`, in streams `usage.cost` | US dollars, where the price is known |
 | header `x-parley-warnings` | what was left out or changed; what a stream learns later stands in `warnings` of its last {last} |
 | header `x-request-id` | the id of this request in the server's log |"""

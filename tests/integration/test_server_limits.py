@@ -100,7 +100,7 @@ async def test_a_remembered_answer(tmp_path: Path) -> None:
         assert [reply.headers.get("x-parley-cache") for reply in others] == ["miss", None, None, "miss"]
         wrong = await completion(server, ada, "table", headers={"x-parley-cache": "always"})
         assert wrong.status == 400
-        assert 'x-parley-cache must be "on" or "off"' in wrong.json()["error"]["message"]
+        assert 'x-parley-cache: must be "on" or "off"' in wrong.json()["error"]["message"]
         metrics = (await server.request("GET", "/metrics")).body.decode()
         assert 'parley_cache_lookups_total{result="hit"} 11.0' in metrics
 

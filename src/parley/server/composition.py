@@ -90,7 +90,7 @@ class Services(Struct, kw_only=True):
         )
         accounts = Accounts(database, tokens=Tokens(settings.jwt_secret), admission=admission)
         metrics = Metrics()
-        shared = shared_by(metrics)
+        shared = shared_by(metrics, bus)
         providers = Providers(
             database,
             registry=registry,

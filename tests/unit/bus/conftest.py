@@ -16,7 +16,7 @@ from parley.bus.counters import Counters
 from parley.bus.counters_memory import MemoryCounters
 from parley.bus.counters_redis import RedisCounters
 
-REDIS_URL = os.environ.get("PARLEY_TEST_REDIS_URL", "redis://127.0.0.1:6379")
+REDIS_URL = os.environ.get("PARLEY_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 
 
 async def until(reached: Callable[[], bool]) -> None:
