@@ -698,11 +698,13 @@ export interface components {
         };
         /**
          * AnswerMetadata
-         * @description What is known of an answer. Times in milliseconds, `cost` in US dollars (None = unknown).
+         * @description What is known of an answer. Times in milliseconds, `cost` in US dollars (None = unknown); `cached`: given before.
          */
         AnswerMetadata: {
             /** @default [] */
             attempts?: components["schemas"]["ShownAttempt"][];
+            /** @default false */
+            cached?: boolean;
             /** @default [] */
             citations?: components["schemas"]["ShownCitation"][];
             complete: boolean;
@@ -827,6 +829,8 @@ export interface components {
          *         `finish_reason` is `cancelled` after a stop and `interrupted` where the server went away; the text is kept in both.
          */
         DoneEvent: {
+            /** @default false */
+            cached?: boolean;
             /** @default [] */
             citations?: components["schemas"]["ShownCitation"][];
             /** @default true */
@@ -933,9 +937,11 @@ export interface components {
         };
         /**
          * Health
-         * @description The process answers.
+         * @description The process answers. `limits` is told while they hold for each replica by itself, because Redis is lost.
          */
         Health: {
+            /** @default null */
+            limits?: "local" | null;
             /** @enum {unknown} */
             status: "ok";
             version: string;
@@ -1195,11 +1201,6 @@ export interface components {
             routes?: components["schemas"]["RouteView"][];
         };
         /** @description One of these, or another that is set up while the server runs. */
-        ProviderName: string;
-        /**
-         * @description One of these, or another that is set up while the server runs.
-         * @example demo
-         */
         ProviderName: string;
         /**
          * ProviderView
