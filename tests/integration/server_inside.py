@@ -50,6 +50,7 @@ class ServerInside(ServerProcess):
         registry = Registry.from_environment(environ=self._environ, directory=self._directory, clock=self._clock)
         self.services = await Services.open(settings, registry)
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = build_app(settings, self.services)
         socket_options: dict[str, Any] = {"ws": "websockets-sansio", "ws_max_size": MAX_FRAME_BYTES, "ws_per_message_deflate": False}
         config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, **socket_options)

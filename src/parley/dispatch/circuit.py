@@ -49,14 +49,20 @@ class Circuit:
         self._probing = True
         return True
 
-    def succeeded(self, *, began_at: float) -> None:
-        """The target answers again. A try that began before it failed says nothing of that."""
-        if began_at < self._opened_at:
+    def begun(self, *, began_at: float) -> None:
+        """The target began to answer: it may be asked again, on trial. A try that began before it failed says nothing of that."""
+        if self._until == -inf or began_at < self._opened_at:
             return
-        self._failures = 0
         self._until = self._opened_at = -inf
-        self._rest_seconds = 0.0
+        self._failures = FAILURES - 1
         self._probing = self.limited = False
+
+    def succeeded(self, *, began_at: float) -> None:
+        """The target gave a whole answer: nothing is held against it any more."""
+        self.begun(began_at=began_at)
+        if self._until == -inf:
+            self._failures = 0
+            self._rest_seconds = 0.0
 
     def failed(self, now: float, *, rest_seconds: float | None = None) -> None:
         """A try failed. With `rest_seconds` the target said, or it is known, how long it is no use to ask again."""

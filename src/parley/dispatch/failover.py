@@ -236,11 +236,12 @@ class _Run:
         """What the target says goes on to the caller, and what it means is kept."""
         if not attempt.delivered:
             attempt.delivered = self._delivered = True
-            attempt.line.circuit.succeeded(began_at=attempt.began_at)
+            attempt.line.circuit.begun(began_at=attempt.began_at)
         if attempt.reservation is not None:
             _learn(attempt, attempt.reservation, batch)
         last = batch[-1]
         if type(last) is ResponseFinished:
+            attempt.line.circuit.succeeded(began_at=attempt.began_at)
             attempt.settle(last.response.usage)
             told = self._trail.told_in(last.response)
             if told is not last.response:

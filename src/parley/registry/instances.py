@@ -13,9 +13,10 @@ from msgspec import Struct, structs
 from parley.contract.errors import FieldProblem
 from parley.guard.suggestions import did_you_mean
 from parley.providers import COMPATIBLE
-from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, ProviderEntry, Route
+from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME, ConfigurationFile, ProviderEntry
 from parley.registry.discovery import BUILT_IN, Candidate, discover
 from parley.registry.environment import Environment
+from parley.registry.route_checks import route_problems
 from parley.transport.settings import Permits
 
 DEMO = "demo"
@@ -96,7 +97,7 @@ def build_index(environment: Environment, file: ConfigurationFile, directories: 
     }
     built_in = {name: instance for name, instance in found.items() if instance.candidate.origin == BUILT_IN}
     instances = {**built_in, **listed, **named, **found}
-    _check_routes(file, instances, problems)
+    problems += route_problems(file, instances)
     conflicting = [candidate for candidate in candidates if candidate.conflict is not None]
     conflicting += [_unknown(entry) for entry in file.providers if entry.provider not in usable and entry.name not in instances]
     return Index(instances=instances, conflicting=conflicting, problems=problems)
@@ -177,34 +178,3 @@ def _named(
         else:
             named[name] = Instance(name=name, candidate=usable[COMPATIBLE], declared_by=NAMES_VARIABLE, explicit=True)
     return named
-
-
-def _check_routes(file: ConfigurationFile, instances: Mapping[str, Instance], problems: list[FieldProblem]) -> None:
-    """Routes have names of their own, and targets that exist."""
-    seen: set[str] = set()
-    file_name = file.path.name if file.path else ""
-    for index, route in enumerate(file.routes):
-        path = f"{file_name}: routes[{index}] ({route.name})"
-        if not PROVIDER_NAME.fullmatch(route.name):
-            problems.append(FieldProblem(path=f"{path}.name", message=NAME_RULE))
-        if route.name in instances:
-            problems.append(FieldProblem(path=f"{path}.name", message=f'"{route.name}" is the name of a provider; choose another'))
-        if route.name in seen:
-            problems.append(FieldProblem(path=f"{path}.name", message=f'"{route.name}" is given twice; every name is unique'))
-        seen.add(route.name)
-        if not route.targets:
-            problems.append(FieldProblem(path=f"{path}.targets", message='is empty; give at least one {model = "provider/model"}'))
-        _check_targets(route, instances, path=path, problems=problems)
-
-
-def _check_targets(route: Route, instances: Mapping[str, Instance], *, path: str, problems: list[FieldProblem]) -> None:
-    for index, target in enumerate(route.targets):
-        provider, separator, model = target.model.partition("/")
-        if not separator or not model:
-            message = f'"{target.model}" is not provider/model, for example "acme/acme-fast"'
-            problems.append(FieldProblem(path=f"{path}.targets[{index}].model", message=message))
-        elif provider not in instances:
-            message = f'"{provider}" is no known provider.{did_you_mean(provider, instances)}'
-            problems.append(FieldProblem(path=f"{path}.targets[{index}].model", message=message))
-        if target.weight <= 0:
-            problems.append(FieldProblem(path=f"{path}.targets[{index}].weight", message="must be above 0"))

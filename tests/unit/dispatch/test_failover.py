@@ -460,3 +460,48 @@ async def test_a_malformed_request_is_refused_before_anybody_is_asked(world: Wor
     with pytest.raises(InvalidRequestError):
         await world.answer(world.route(world.target(first)), ChatRequest(messages=[]))
     assert first.calls == 0
+
+
+async def test_a_request_that_is_given_up_while_it_waits_asks_nobody_any_more(world: World) -> None:
+    asked = asyncio.Event()
+
+    class Waiting(Books):
+        async def admit(self, subject: Subject) -> Reservation:
+            asked.set()
+            await asyncio.Event().wait()
+            return self
+
+    class Slow(StepClock):
+        async def sleep(self, seconds: float) -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+    for clock, books in ((world.clock, Waiting()), (Slow(), Books())):
+        asked.clear()
+        world.clock = clock
+        world.failover = Failover(clock=clock, admission=books)
+        provider = Scripted("a", [busy()])
+        target = world.target(provider)
+        for destination in (Destination("a", "m", [target]), world.route(target, world.target(Scripted("b")))):
+            calls = provider.calls
+            task = asyncio.ensure_future(world.answer(destination))
+            await asked.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert provider.calls - calls <= 1
+            assert (target.running, target.ready(clock.now())) == (0, True)
+        kinds = [kind for kind, _ in books.entries]
+        assert kinds.count("admit") == kinds.count("release")
+
+
+async def test_a_target_that_always_breaks_off_is_left_alone_too(world: World) -> None:
+    primary = Scripted("a", ["one ", StreamTruncatedError("cut")])
+    destination = world.route(world.target(primary), world.target(Scripted("b")))
+    for _ in range(5):
+        assert (await world.answer(destination)).text == "one two three"
+    assert primary.calls == 3
+    world.clock.time += 6
+    await world.answer(destination)
+    await world.answer(destination)
+    assert primary.calls == 4, "a probe that begins well and breaks off opens the circuit again"
