@@ -92,6 +92,9 @@ async def test_stop_keeps_what_was_written(tmp_path: Path) -> None:
         await expect(browser.answer).to_contain_text(SLOW_BEGINNING)
         await expect(browser.answer).not_to_contain_text(SLOW_END)
         await browser.picture("stopped")
+        await browser.page.get_by_role("button", name="Continue").click()
+        await expect(browser.page.get_by_role("article", name="Answer")).to_have_count(2)
+        await expect(browser.page.get_by_role("button", name="Continue")).to_have_count(0)
 
 
 async def test_a_chat_asks_with_the_model_and_the_temperature_of_its_settings(tmp_path: Path) -> None:

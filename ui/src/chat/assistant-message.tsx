@@ -6,6 +6,7 @@ import type { Problem } from "../api/problem";
 import { useCopy } from "../controls/copy";
 import { Note } from "../controls/note";
 import { ProblemNote } from "../controls/problem-note";
+import { newId } from "../ids";
 import { Markdown } from "../markdown/markdown";
 import { answers } from "../parley";
 import type { Section } from "../settings/address";
@@ -22,6 +23,10 @@ const ENDINGS: Record<string, string> = {
   cancelled: "You stopped this answer.",
   interrupted: "The server went away while this answer was written. What had come is kept.",
 };
+
+// Answers that end before they are whole; the model has what it wrote before it, and can go on from there.
+const CONTINUABLE = new Set(["interrupted", "cancelled", "length"]);
+const CONTINUE = "Continue where you stopped, without repeating anything.";
 
 // The codes that an administrator mends in the settings.
 const MENDED_IN_SETTINGS = new Set(["missing_credential", "provider_credentials", "provider_permission", "unknown_provider"]);
@@ -125,7 +130,15 @@ function Waiting({ words }: { words: string }) {
   );
 }
 
-function Ending({ shown, onSettings, admin, onRetry }: { shown: Shown; onSettings: (section: Section) => void; admin: boolean; onRetry: (() => void) | undefined }) {
+interface EndingProps {
+  shown: Shown;
+  onSettings: (section: Section) => void;
+  admin: boolean;
+  onRetry: (() => void) | undefined;
+  onContinue: (() => void) | undefined;
+}
+
+function Ending({ shown, onSettings, admin, onRetry, onContinue }: EndingProps) {
   const { problem, outcome } = shown;
   if (problem) {
     return (
@@ -147,7 +160,16 @@ function Ending({ shown, onSettings, admin, onRetry }: { shown: Shown; onSetting
   return (
     <>
       {outcome?.refusal ? <Note kind="amber">{outcome.refusal}</Note> : null}
-      {ending ? <Note kind="plain">{ending}</Note> : null}
+      {ending ? (
+        <Note kind="plain">
+          {ending}
+          {onContinue && CONTINUABLE.has(outcome?.finishReason ?? "") && shown.blocks.length > 0 ? (
+            <button type="button" className="button" onClick={onContinue}>
+              Continue
+            </button>
+          ) : null}
+        </Note>
+      ) : null}
       {shown.blocks.length === 0 && !ending && !outcome?.refusal ? <Note kind="plain">The model answered without a word.</Note> : null}
     </>
   );
@@ -161,6 +183,10 @@ export const AssistantMessage = memo(function AssistantMessage({ entry, sessionI
     if (id === null) return;
     answers.dismiss(sessionId);
     void answers.ask(sessionId, { kind: "regenerate", messageId: id });
+  };
+  const goOn = (): void => {
+    answers.dismiss(sessionId);
+    void answers.ask(sessionId, { kind: "send", text: CONTINUE, attachments: [], idempotencyKey: newId() });
   };
   const waiting = live && (blocks.length === 0 || shown.lost);
   return (
@@ -186,7 +212,7 @@ export const AssistantMessage = memo(function AssistantMessage({ entry, sessionI
           {outcome.fallback.actual} answered instead of {outcome.fallback.asked}: {outcome.fallback.reason}
         </Note>
       ) : null}
-      {live ? null : <Ending shown={shown} onSettings={onSettings} admin={admin} onRetry={id === null ? undefined : regenerate} />}
+      {live ? null : <Ending shown={shown} onSettings={onSettings} admin={admin} onRetry={id === null ? undefined : regenerate} onContinue={last ? goOn : undefined} />}
       {live ? null : (
         <div className="message-foot">
           {entry.kind === "stored" ? <Branches sessionId={sessionId} message={entry.message} /> : null}
