@@ -16,7 +16,7 @@ from parley.services.generations import Generation, Generations, Heartbeat
 from parley.services.relays import FRAMES
 from parley.storage.database import Database
 
-from .talking import Talk
+from .talking import Talk, echo
 from .test_generations import Reader, Tap
 
 
@@ -163,6 +163,10 @@ async def test_an_answer_whose_replica_died_is_ended_and_its_text_kept(replicas:
     assert (await to_the_end(reader)).finish_reason == "interrupted"
     assert reader.text == "this much"
     assert (await replicas.talk.shown(session_id))[-1] == "this much"
+    replicas.talk.play = echo
+    goes_on = await replicas.there.send(replicas.talk.principal, session_id, "go on")
+    assert (await goes_on.wait()).content == "echo: go on "
+    assert [message.text for message in replicas.talk.requests[-1].messages] == ["q", "this much", "go on"]
 
 
 def die(chat: Chat) -> None:
