@@ -154,6 +154,7 @@ async def test_without_redis_readers_elsewhere_follow_by_the_database_and_stop_s
         for _ in range(3):
             await socket.until("token")
         assert await pair.metric("parley_bus_connected") == 0
+        assert (await pair.there.request("GET", "/api/v1/providers", token=pair.token)).json()["serversApart"] is True
         assert (await pair.there.answer(pair.token, await pair.there.session(pair.token), "code"))["assistantMessage"]["content"]
         asked_at = time.monotonic()
         await socket.say("cancel", sessionId=reader.session_id)

@@ -183,6 +183,17 @@ async def test_stop_on_the_other_server_closes_the_upstream_at_once(pair: Pair) 
     assert pair.upstream.left_at - asked_at < 0.3, "100 ms, and the way there"
 
 
+async def test_a_provider_that_is_set_up_on_one_server_answers_on_the_other(pair: Pair) -> None:
+    changes = {"provider": "demo", "enabled": True}
+    assert (await pair.here.request("PUT", "/api/v1/admin/providers/stage", token=pair.token, json=changes)).status == 200
+    async with asyncio.timeout(5):
+        while "stage" not in (await pair.there.request("GET", "/api/v1/providers", token=pair.token)).body.decode():
+            pass
+    session_id = await pair.there.session(pair.token, provider="stage")
+    assert (await pair.there.answer(pair.token, session_id, "code"))["assistantMessage"]["content"]
+    await pair.here.request("DELETE", "/api/v1/admin/providers/stage", token=pair.token)
+
+
 class Reader:
     """Reads an answer until its server is gone."""
 

@@ -97,6 +97,7 @@ class Services(Struct, kw_only=True):
             box=SecretBox(settings.sealing_keys),
             endpoints=EndpointPolicy(settings.allowed_endpoints),
             shared=shared,
+            bus=bus,
         )
         messages, stored = Messages(database), StoredGenerations(database)
         metrics.watch_bus(connected=lambda: bus.connected, replicas=lambda: bus.replicas)

@@ -76,6 +76,7 @@ class ProviderListing(Struct, frozen=True, kw_only=True):
     """`available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
 
     `routes` are told to who is signed in. `content_logged` tells everybody that what is asked and answered is written to this server's log.
+    `servers_apart` says that this server does not hear the others of its installation: what is common is estimated until it does.
     """
 
     available: list[str]
@@ -83,6 +84,7 @@ class ProviderListing(Struct, frozen=True, kw_only=True):
     providers: list[ProviderView]
     content_logged: bool
     routes: list[RouteView] = []
+    servers_apart: bool = False
 
 
 def route_view(route: Route) -> RouteView:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from parley.bus.memory import MemoryBus
+from parley.bus.protocol import Bus
 from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyError
 from parley.contract.response import ConnectionStatus
 from parley.dispatch.client import Client
@@ -18,6 +20,7 @@ from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
 from parley.registry.description import ProviderDescription
 from parley.registry.instances import PANEL, Override
 from parley.registry.loading import Registry
+from parley.services.agreement import Agreement
 from parley.services.endpoints import EndpointPolicy
 from parley.services.errors import NotFoundError
 from parley.services.health import Health
@@ -58,8 +61,17 @@ class Providers:
     """`client` answers chats. `start` before the first request, `aclose` after the last."""
 
     def __init__(
-        self, database: Database, *, registry: Registry, box: SecretBox, endpoints: EndpointPolicy, shared: Shared | None = None
+        self,
+        database: Database,
+        *,
+        registry: Registry,
+        box: SecretBox,
+        endpoints: EndpointPolicy,
+        shared: Shared | None = None,
+        bus: Bus | None = None,
     ) -> None:
+        self._bus = bus or MemoryBus()
+        self._agreement = Agreement(self._bus, self.refresh, shared=database.shared)
         self._stored = StoredProviders(database)
         self._base = registry
         self._box = box
@@ -95,9 +107,11 @@ class Providers:
                 await self._stored.put(records[index])
         self._replace({record.name: record for record in records})
         self._prices = asyncio.get_running_loop().run_in_executor(None, price_list.load)
+        self._agreement.start()
 
     async def aclose(self) -> None:
         """Close every provider."""
+        await self._agreement.aclose()
         if self._closing is not None:
             self._closing.cancel()
             await asyncio.gather(self._closing, return_exceptions=True)
@@ -122,7 +136,14 @@ class Providers:
             routes = [route_view(route) for route in self._client.registry.routes]
             views = [self._view(description, self.health.problem(description.name)) for description in descriptions]
             shown = [self._explained(view) for view in views]
-        return ProviderListing(available=available, default=default, providers=shown, content_logged=content_is_logged(), routes=routes)
+        return ProviderListing(
+            available=available,
+            default=default,
+            providers=shown,
+            content_logged=content_is_logged(),
+            routes=routes,
+            servers_apart=principal is not None and not self._bus.connected,
+        )
 
     async def test(self, name: str) -> ConnectionStatus:
         """Whether the provider can be reached and takes its key; what is wrong is told in words. Raises NotFoundError."""
@@ -152,6 +173,7 @@ class Providers:
             await self._stored.put(new)
             self._replace(records)
         self.health.forget(name)
+        await self._agreement.tell()
         changed = [field for field in changes.__struct_fields__ if getattr(changes, field) is not UNSET]
         _logger.info("provider set up", provider=name, changed=",".join(changed), by=principal.user_id)
         return self._explained(self._view(self._client.registry.describe(name), None))
@@ -164,7 +186,18 @@ class Providers:
             await self._stored.remove(name)
             self._replace({other: record for other, record in self._records.items() if other != name})
         self.health.forget(name)
+        await self._agreement.tell()
         _logger.info("provider set back", provider=name, by=principal.user_id)
+
+    async def refresh(self) -> None:
+        """Take what administrators have set on other servers since."""
+        async with self._lock:
+            records = {record.name: record for record in await self._stored.list()}
+            changed = [name for name in {*records, *self._records} if records.get(name) != self._records.get(name)]
+            if changed:
+                self._replace(records)
+        for name in changed:
+            self.health.forget(name)
 
     async def reload(self, registry: Registry) -> None:
         """Take these sources from the next answer on, with what administrators set over them; one under way ends as it began."""

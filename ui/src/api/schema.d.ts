@@ -1192,6 +1192,7 @@ export interface components {
          * @description `available` names those that were set up and are ready; `default` answers where nobody names another ("" where none can).
          *
          *         `routes` are told to who is signed in. `content_logged` tells everybody that what is asked and answered is written to this server's log.
+         *         `servers_apart` says that this server does not hear the others of its installation: what is common is estimated until it does.
          */
         ProviderListing: {
             available: string[];
@@ -1199,6 +1200,8 @@ export interface components {
             default: string;
             providers: components["schemas"]["ProviderView"][];
             routes?: components["schemas"]["RouteView"][];
+            /** @default false */
+            serversApart?: boolean;
         };
         /** @description One of these, or another that is set up while the server runs. */
         ProviderName: string;

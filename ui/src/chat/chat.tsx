@@ -120,6 +120,11 @@ export function Chat({ user, sessionId, onSidebar, onSettings }: ChatProps) {
       >
         <ModelChip providers={providers.data} target={target} onChoose={(chosen) => void choose(chosen)} />
       </Composer>
+      {providers.data?.serversApart ? (
+        <p className="hint logged" role="note">
+          The servers of this installation cannot reach each other for now: limits are estimated, and stopping or reading along from another device may take a moment.
+        </p>
+      ) : null}
       {providers.data?.contentLogged ? (
         <p className="hint logged" role="note">
           The operator of this server has set it to write what is asked and answered to its log.
