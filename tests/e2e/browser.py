@@ -55,7 +55,10 @@ class Browser:
     async def set_up_with_the_demo(self) -> None:
         """Ready to ask the demo."""
         await self.set_up()
-        await self.page.get_by_role("button", name="Try the built-in demo").click()
+        demo = self.page.get_by_role("button", name="Try the built-in demo")
+        # Below all the providers there are it must not have to be looked for.
+        await expect(demo).to_be_in_viewport()
+        await demo.click()
         await expect(self.composer).to_be_visible()
 
     async def sign_in(self, username: str = "ada") -> None:

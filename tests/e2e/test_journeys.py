@@ -207,7 +207,12 @@ async def test_where_nothing_is_set_up_the_administrator_is_led_there_and_others
     async with browsing(tmp_path, variables={"DEMO": "off"}) as browser:
         page = browser.page
         await browser.set_up()
-        await expect(page.get_by_role("region", name="Set up a first provider")).to_be_visible()
+        first = page.get_by_role("region", name="Set up a first provider")
+        await expect(first).to_be_visible()
+        await page.get_by_label("Search providers").fill("qwen alib")
+        await expect(first.locator(".choice")).to_have_count(1)
+        await page.get_by_label("Search providers").fill("nobody's")
+        await expect(first.get_by_text("No provider has this")).to_be_visible()
         await page.get_by_role("button", name="Account of ada").click()
         await page.get_by_role("menuitem", name="Sign out").click()
         await browser.server.sign_up("grace")

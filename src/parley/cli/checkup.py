@@ -21,7 +21,11 @@ from parley.telemetry import scrub
 TEST_SECONDS = 15.0
 PROBE_SECONDS = 1.0
 # Servers without a provider of their own, on the ports where their makers put them.
-_OTHER_LOCAL_SERVERS = (("LM Studio", "http://127.0.0.1:1234/v1"), ("vLLM", "http://127.0.0.1:8000/v1"))
+_OTHER_LOCAL_SERVERS = (
+    ("Jan", "http://127.0.0.1:1337/v1"),
+    ("GPT4All", "http://127.0.0.1:4891/v1"),
+    ("KoboldCpp", "http://127.0.0.1:5001/v1"),
+)
 _MOST_MODELS_SHOWN = 5
 
 

@@ -102,4 +102,4 @@ def _is_time(value: object) -> TypeGuard[float]:
 
 
 def _not_ours() -> UnauthenticatedError:
-    return UnauthenticatedError("the access token is not valid here; sign in again")
+    return UnauthenticatedError("the access token or key is not valid here; sign in again, or make a key (`parley key new NAME`)")

@@ -144,7 +144,9 @@ def test_json_is_the_same_as_a_document() -> None:
     document = json.loads(doctor("--json").stdout)
     assert document["default"] == "demo"
     assert document["unconfigured"]["anthropic"] == "set ANTHROPIC_API_KEY"
-    assert {server["name"] for server in document["local_servers"]} >= {"LM Studio", "vLLM"}
+    named = [server["name"] for server in document["local_servers"]]
+    assert {*named} >= {"LM Studio", "vLLM", "Jan"}
+    assert len(named) == len({*named}), "none is listed twice"
 
 
 @pytest.mark.parametrize(("file", "text"), [("parley.toml", "= broken"), (".env", "nonsense")])

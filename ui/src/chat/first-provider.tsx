@@ -30,18 +30,40 @@ interface FirstProviderProps {
   onReady: (target: Target) => Promise<void>;
 }
 
+/** So many are seen at a glance; among more of them one is looked for by its name. */
+const AT_A_GLANCE = 8;
+
 function Choices({ providers, onChoose }: { providers: readonly Provider[]; onChoose: (provider: Provider) => void }) {
+  const [text, setText] = useState("");
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = providers.filter((provider) => {
+    const searched = `${provider.name} ${provider.label} ${provider.description}`.toLowerCase();
+    return words.every((word) => searched.includes(word));
+  });
   return (
-    <div className="choices">
-      {providers.map((provider) => (
-        <button key={provider.name} type="button" className="choice" onClick={() => onChoose(provider)}>
-          <b>{provider.label}</b>
-          <span>{provider.description}</span>
-          {provider.local ? <span className="status">On this machine, no key</span> : null}
-          {isReady(provider) && !provider.local ? <span className="status">Key is set</span> : null}
-        </button>
-      ))}
-    </div>
+    <>
+      {providers.length > AT_A_GLANCE ? (
+        <input
+          className="input"
+          type="search"
+          aria-label="Search providers"
+          placeholder={`Search ${providers.length} providers`}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+      ) : null}
+      <div className="choices">
+        {shown.map((provider) => (
+          <button key={provider.name} type="button" className="choice" onClick={() => onChoose(provider)}>
+            <b>{provider.label}</b>
+            <span>{provider.description}</span>
+            {provider.local ? <span className="status">On this machine, no key</span> : null}
+            {isReady(provider) && !provider.local ? <span className="status">Key is set</span> : null}
+          </button>
+        ))}
+        {shown.length === 0 ? <p className="hint">No provider has this in its name or description.</p> : null}
+      </div>
+    </>
   );
 }
 
