@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NARROW = 80
 """Columns below which the default models are left out, so that what to do stays readable."""
 
-_STYLES = {"ready": "good", "unconfigured": "note", "quarantined": "bad"}
+_STYLES = {"ready": "good", "not checked": "note", "unconfigured": "note", "quarantined": "bad"}
 
 
 def providers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False) -> None:
@@ -60,7 +60,12 @@ def what_to_set(description: ProviderDescription) -> str:
 def _status(description: ProviderDescription) -> str:
     """A provider of which nothing was ever recorded says so."""
     unproven = description.proven == "claimed" and description.status != "quarantined"
-    return f"{description.status}, claimed" if unproven else description.status
+    return f"{_standing(description)}, claimed" if unproven else _standing(description)
+
+
+def _standing(description: ProviderDescription) -> str:
+    """Nobody has looked whether a server on this machine runs."""
+    return "not checked" if description.local and description.status == "ready" else description.status
 
 
 def _why(description: ProviderDescription) -> str:
@@ -74,7 +79,7 @@ def _remarks(description: ProviderDescription) -> list[str]:
     variables = {field.name: field.variables[0] for field in description.fields}
     remarks = [key_origin(description) or ("" if description.local else "needs no key")]
     if description.local:
-        remarks.append(f"not checked; `parley provider test {description.name}`")
+        remarks.append(f"`parley provider test {description.name}`")
     if not description.model and (description.local or description.provider == COMPATIBLE):
         remarks.append(f"no model set: {variables['model']}")
     return [remark for remark in remarks if remark]
@@ -97,7 +102,7 @@ def _print_table(descriptions: list[ProviderDescription]) -> None:
     for description in sorted(descriptions, key=lambda each: each.status != "ready"):
         table.add_row(
             Text(description.name, style="heading" if description.status == "ready" else "none"),
-            Text(_status(description), style=_STYLES[description.status]),
+            Text(_status(description), style=_STYLES[_standing(description)]),
             *([Text(one_line(description.model))] if with_model else []),
             Text(one_line(_why(description), longest=300), style="note"),
         )

@@ -66,8 +66,7 @@ RETRY_AFTER_SECONDS = 30.0
 FREE_TEXT = (
     MARK + "This is Parley's offline demo: there is no model behind it, so it cannot answer what you wrote.{attachments}\n\n"
     "To talk to a real model:\n\n"
-    "- **a vendor's**: paste its key on the page (settings, *Providers*), or set it, such as `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`, "
-    "in the environment or in `.env`;\n"
+    "- **a vendor's**: paste its key on the page (settings, *Providers*), or set it in `.env`, such as `ANTHROPIC_API_KEY`;\n"
     "- **one on this machine**: start a local server, Ollama or llama.cpp's `llama-server`.\n\n"
     "`parley doctor` says what was found and what to set. Send `help` for the words that this demo knows.\n"
 )

@@ -70,9 +70,15 @@ def provider_page(description: ProviderDescription, *, wire: Codec | None, proof
     return "\n".join(line for section in sections for line in section) + "\n"
 
 
+_PART_OF = {"image_urls": "images", "structured_output": "response_format", "tool_choice": "tools", "parallel_tool_calls": "tools"}
+"""What there cannot be without the other."""
+
+
 def mark_of(description: ProviderDescription, capability: str, graded: Graded) -> str:
     """✅ declared or shown by the vendor's own recording, ❌ declared as missing or never sent, ❓ unknown."""
     declared = getattr(description.capabilities, capability)
+    if declared is None and getattr(description.capabilities, _PART_OF.get(capability, capability)) is False:
+        return NO
     if declared is False or graded.evidence.verdict in {"left out", "refused"}:
         return NO
     return YES if declared or graded.grade == "vendor-proven" else UNKNOWN

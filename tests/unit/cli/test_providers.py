@@ -54,7 +54,7 @@ def test_json_lists_fields_and_no_values(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_local_server_is_listed_with_what_is_not_known_of_it() -> None:
-    assert "not checked; `parley provider test ollama`; no model set: OLLAMA_MODEL" in line_of("ollama")
+    assert "`parley provider test ollama`; no model set: OLLAMA_MODEL" in line_of("ollama")
     assert "no model set" not in line_of("demo")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from parley.cli.main import application
@@ -85,13 +86,17 @@ def test_what_was_recorded_of_a_new_wire_is_found_by_the_check_and_proves_it(ven
     end = b'"done": "stop", "usage": {"input": 3, "output": 2}}'
     whole = Answer(headers={"content-type": "application/json"}, body=b'{"id": "r-1", "model": "m", "text": "Good day.", ' + end)
     events = b'data: {"id": "r-1", "model": "m", "text": "Good "}\n\ndata: {"text": "day."}\n\ndata: {' + end + b"\n\n"
-    vendor.answer_with(whole, Answer(headers={"content-type": "text/event-stream"}, body=events, streamed=True))
-    result = parley("record", "plain", "--yes", "--only", "text,stream")
+    call = b'"calls": [{"id": "c-1", "name": "get_weather", "arguments": {"city": "Oslo"}}], ' + end.replace(b"stop", b"calls")
+    called = Answer(headers={"content-type": "application/json"}, body=b'{"id": "r-2", ' + call)
+    stream = Answer(headers={"content-type": "text/event-stream"}, body=events, streamed=True)
+    vendor.answer_with(whole, stream, called, structs.replace(stream, body=b"data: {" + call + b"\n\n"))
+    result = parley("record", "plain", "--yes", "--only", "text,stream,tools")
     assert result.exit_code == 0, result.output
     assert "\n  parley provider check plain\n" in result.stdout
     subject = subject_of("plain")
-    assert len(subject.recordings) == 2
-    found = asyncio.run(examine(subject, [rule for rule in RULES if rule.name in {"options", "recordings", "streamed_and_complete"}]))
+    assert len(subject.recordings) == 4
+    looked_at = {"options", "recordings", "streamed_and_complete", "tool_calls", "history"}
+    found = asyncio.run(examine(subject, [rule for rule in RULES if rule.name in looked_at]))
     assert {finding.verdict for finding in found} == {"passed"}, [str(finding) for finding in found if finding.verdict != "passed"]
 
 

@@ -75,6 +75,7 @@ def test_features_are_yes_no_or_not_known(registry: Registry) -> None:
     assert row(page, "Images")[0] == "❌"
     assert row(page, "Seed") == ["❓", "Seed", "", ""]
     assert row(page, "Answers that fit a JSON Schema")[3] == "asked for in words"
+    assert row(page, "Images by their URL")[0] == "❌", "there can be none where there are no images"
 
 
 def test_a_proof_is_shown_with_its_recording_and_told_when_it_is_stale(registry: Registry) -> None:
