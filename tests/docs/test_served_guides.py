@@ -72,6 +72,24 @@ async def test_clients_pointed_at_parley(tmp_path: Path) -> None:
         assert "demo" in unknown
 
 
+@needs_curl
+async def test_a_route_whose_first_targets_are_not_there(tmp_path: Path) -> None:
+    [table] = examples("routes.md", "toml")
+    # Nobody is asked outside this machine.
+    (tmp_path / "parley.toml").write_text(table.replace("https://api.acme.example", "http://127.0.0.1:1"), encoding="utf-8")
+    async with running_server(tmp_path, ACME_KEY_1="one", ACME_KEY_2="two") as server:
+        variables = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": await make_key(server)}
+        [asked] = examples("routes.md", "sh")
+        told = await run(server, "bash", "-c", f"set -euo pipefail\n{asked}", **variables)
+        assert "x-parley-provider: demo" in told
+        assert "x-parley-fallback: asked=acme/acme-fast; actual=demo/demo; reason=" in told
+        assert "data: [DONE]" in told
+        [program] = examples("routes.md", "python")
+        told = await run(server, sys.executable, "-c", program)
+        assert told.startswith("demo ['provider_unreachable', 'provider_unreachable'")
+        assert "acme/acme-fast → demo/demo" in told
+
+
 async def make_key(server: ServerProcess) -> str:
     """A key as `parley key new` prints it."""
     program = str(Path(sys.executable).with_name("parley"))

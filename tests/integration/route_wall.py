@@ -1,6 +1,6 @@
 """Runs the sixteen faults against a real server with misbehaving providers, in three modes, and prints what came of them: `make faults`.
 
-Providers' limits, waits and rests run 1:50. Whoever answers has a text of its own, so that a mixture of two answers is seen.
+Providers' limits, waits and rests run 1:30. Whoever answers has a text of its own, so that a mixture of two answers is seen.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Mode: TypeAlias = Literal["/api/v1", "/v1 hold", "/v1 error"]
 Verdict: TypeAlias = Literal["pass", "safe", "FAIL"]
 
 MODES: Sequence[Mode] = ("/api/v1", "/v1 hold", "/v1 error")
-FACTOR = 50.0
+FACTOR = 30.0
 PAUSE_SECONDS = 4.0
 BACK_WITHIN_QUESTIONS = 7
 """Half a minute, at one every four seconds."""

@@ -1,4 +1,4 @@
-"""All sixteen faults in all three modes. It takes some seconds: the waits are a fiftieth of real ones, and a fiftieth of 400 s is that."""
+"""All sixteen faults in all three modes. It takes some seconds: the waits are a thirtieth of real ones, and they come to minutes."""
 
 from __future__ import annotations
 
