@@ -1,6 +1,6 @@
 """The server's figures on this machine: /v1 and stored chats with everything on (key check, metrics), beside a bare handler and the stub.
 
-    python bench/server.py [--seconds 3] [--repeat 3] [--callers 32]
+    python bench/server.py [--seconds 3] [--repeat 3] [--callers 32] [--limits]
 
 One core for the server, the other for stub and load. Machines are noisy and their cores unlike: besides what the clock says, the
 processor time of the server per request is measured, and what it is worth in requests per second of one core.
@@ -124,11 +124,23 @@ def bare_server() -> Iterator[tuple[int, int, str]]:
         process.wait()
 
 
+# Every kind of limit, none of which is reached: what is measured is the counting.
+LIMITS = """
+[limits]
+user = {requests_per_minute = 100_000_000, tokens_per_day = 1_000_000_000_000, concurrency = 10_000}
+key = {requests_per_minute = 100_000_000, tokens_per_minute = 1_000_000_000_000}
+[[providers]]
+name = "openai-compatible"
+limits = {requests_per_minute = 100_000_000, tokens_per_minute = 1_000_000_000_000, concurrency = 10_000}
+"""
+
+
 @contextmanager
-def parley_server(endpoint: str) -> Iterator[tuple[int, int, str]]:
+def parley_server(endpoint: str, *, limits: bool) -> Iterator[tuple[int, int, str]]:
     with tempfile.TemporaryDirectory() as directory:
         environment = os.environ | {"PORT": "0", "HOST": "127.0.0.1", "OPENAI_COMPATIBLE_ENDPOINT": endpoint, "LOG_LEVEL": "warning"}
         environment |= {"PARLEY_DATA_DIR": directory}
+        (Path(directory) / "parley.toml").write_text(LIMITS if limits else "")
         started = time.perf_counter()
         process = subprocess.Popen(
             pinned(0, [PARLEY, "serve"]), env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -206,6 +218,7 @@ def main() -> None:
     ask.add_argument("--seconds", type=float, default=3)
     ask.add_argument("--repeat", type=int, default=3)
     ask.add_argument("--callers", type=int, default=32)
+    ask.add_argument("--limits", action="store_true", help="count against limits of every kind")
     options = ask.parse_args()
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {1})
@@ -215,7 +228,7 @@ def main() -> None:
         show("stub, stream events", measure(port, None, "", model=f"stub-{CHUNKS}-0", stream=True, options=options))
         with bare_server() as (bare_port, pid, key):
             show("bare handler", measure(bare_port, pid, key, model="stub", stream=False, options=options))
-        with parley_server(endpoint) as (parley_port, pid, key):
+        with parley_server(endpoint, limits=options.limits) as (parley_port, pid, key):
             name = "openai-compatible/stub"
             show("/v1, plain", measure(parley_port, pid, key, model=name, stream=False, options=options), " (goal 3,000/s)")
             streamed = measure(parley_port, pid, key, model=f"{name}-{CHUNKS}-0", stream=True, options=options)
