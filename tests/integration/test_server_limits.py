@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,17 @@ async def test_a_users_limit_holds_over_all_addresses(tmp_path: Path) -> None:
             error = reply.json()["error"]
             assert error["code"] == "rate_limited"
             assert error["message"].startswith("your account may use at most 6 requests a minute")
-        answer = await sent(server, ada, "Hello")
-        assert_refused(answer)
-        assert (answer.json()["code"], answer.json()["retryable"]) == ("rate_limited", True)
-        assert 0 < answer.json()["retryAfter"] <= 60
+        session = await server.session(ada)
+        for address in ("/api/v1/chat/message", "/api/v1/chat/message/simple"):
+            answer = await server.request("POST", address, token=ada, json={"sessionId": session, "message": "Hello"})
+            assert_refused(answer)
+            assert (answer.json()["code"], answer.json()["retryable"]) == ("rate_limited", True)
+            assert 0 < answer.json()["retryAfter"] <= 60
+        kept = await server.request("GET", f"/api/v1/chat/sessions/{session}/messages", token=ada)
+        assert kept.json()["items"] == []
         assert (await completion(server, bob)).status == 200
         metrics = (await server.request("GET", "/metrics")).body.decode()
-        assert 'parley_limit_refusals_total{code="rate_limited",scope="user"} 25.0' in metrics
+        assert 'parley_limit_refusals_total{code="rate_limited",scope="user"} 26.0' in metrics
         assert "parley_queue_waiting 0.0" in metrics
         assert "parley_limits_local 0.0" in metrics
         assert "limits" not in (await server.request("GET", "/health")).json()
@@ -70,6 +75,36 @@ async def test_who_waits_for_a_slot_gets_it(tmp_path: Path) -> None:
         replies = await asyncio.gather(*(completion(server, ada) for _ in range(8)))
         assert {reply.status for reply in replies} == {200}
         assert server.services.shared.limiter.waiting == 0
+
+
+async def test_who_leaves_or_is_stopped_while_waiting_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "parley.toml").write_text('[[providers]]\nname = "demo"\nlimits = {concurrency = 1}\n')
+    async with server_inside(tmp_path) as server:
+        ada = (await server.sign_up("ada")).token
+        limiter = server.services.shared.limiter
+        holding, waiting = await server.session(ada), await server.session(ada)
+        held = server.events("POST", "/api/v1/chat/message", token=ada, json={"sessionId": holding, "message": "slow"})
+        await anext(held)
+        queued = server.events("POST", "/api/v1/chat/message", token=ada, json={"sessionId": waiting, "message": "Hello"})
+        reading = asyncio.create_task(collected(queued))
+        leaving = asyncio.create_task(completion(server, ada))
+        await until(lambda: limiter.waiting == 2)
+        leaving.cancel()
+        await until(lambda: limiter.waiting == 1)
+        stopped = await server.request("POST", f"/api/v1/chat/sessions/{waiting}/cancel", token=ada)
+        assert stopped.status == 200
+        assert (await reading)[-1].data["finishReason"] == "cancelled"
+        assert limiter.waiting == 0
+        await server.request("POST", f"/api/v1/chat/sessions/{holding}/cancel", token=ada)
+        assert [event async for event in held][-1].data["finishReason"] == "cancelled"
+        assert (await completion(server, ada)).status == 200  # the one slot is free again
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait for what comes about in the server."""
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.005)
 
 
 async def test_a_remembered_answer(tmp_path: Path) -> None:

@@ -64,15 +64,50 @@ class Admission(Protocol):
         """
         ...
 
+    async def admit_now(self, subject: Subject) -> Reservation | None:
+        """The same without waiting: None where one would have to."""
+        ...
+
     def headroom(self, provider: str) -> float:
         """How much of a provider's limits is free, from 0 to 1."""
         ...
+
+
+class Place:
+    """A reservation that was made before its request was begun, for whom the first try will most likely ask. Dropped, it is given back."""
+
+    __slots__ = ("_reservation", "_subject")
+
+    def __init__(self, subject: Subject, reservation: Reservation) -> None:
+        self._subject = subject
+        self._reservation: Reservation | None = reservation
+
+    def take(self, subject: Subject) -> Reservation | None:
+        """The reservation, where it is for the same provider, model and key; else it is given back."""
+        known = self._subject
+        if (known.provider, known.model, known.key) != (subject.provider, subject.model, subject.key):
+            self.release()
+        reservation, self._reservation = self._reservation, None
+        return reservation
+
+    def release(self) -> None:
+        """It is not needed, or was taken."""
+        reservation, self._reservation = self._reservation, None
+        if reservation is not None:
+            reservation.release()
+
+    def __del__(self) -> None:
+        self.release()
 
 
 class Unlimited:
     """Nobody is counted. Dispatch knows it and does not even ask."""
 
     async def admit(self, subject: Subject) -> Reservation:
+        """At once."""
+        return _NOTHING
+
+    async def admit_now(self, subject: Subject) -> Reservation | None:
         """At once."""
         return _NOTHING
 

@@ -25,8 +25,8 @@ from parley.contract.messages import Message
 from parley.contract.options import Options
 from parley.contract.request import ChatRequest
 from parley.contract.response import ChatResponse, ConnectionStatus
-from parley.dispatch.admission import NOBODY, Caller
-from parley.dispatch.cache import through
+from parley.dispatch.admission import NOBODY, Caller, Place
+from parley.dispatch.cache import AnswerCache, through
 from parley.dispatch.directory import Directory
 from parley.dispatch.failover import Failover, OnCut, Terms
 from parley.dispatch.holding import held
@@ -68,6 +68,13 @@ class ChatFields(Callbacks, total=False):
     """
 
     cache: bool | None
+
+
+class Reserved(TypedDict, total=False):
+    """What may be known of a request before it is sent: `cache` as in `chat`, and the `place` that was reserved for it."""
+
+    cache: bool | None
+    place: Place | None
 
 
 class RequestFields(TypedDict, total=False):
@@ -258,6 +265,15 @@ class Client:
             self._waiting -= 1
         return reply
 
+    async def reserve(self, destination: Destination, request: ChatRequest, *, caller: Caller, cache: bool | None = None) -> Place | None:
+        """Room under all limits for a request that `stream_batches` will send; None where there is no need, or it has to wait.
+
+        Raises a PolicyError for one that would be refused: before anything is stored or shown.
+        """
+        if self._answers is not None and self._key(self._answers, destination, request, Terms(caller=caller, cache=cache)) is not None:
+            return None  # it may have been answered before, which counts for nothing
+        return await self._failover.place(destination, request, caller)
+
     def stream_batches(
         self,
         destination: Destination,
@@ -266,13 +282,13 @@ class Client:
         trail: Trail | None = None,
         caller: Caller = NOBODY,
         on_cut: OnCut = "restart",
-        cache: bool | None = None,
+        **more: Unpack[Reserved],
     ) -> AsyncGenerator[list[Event], None]:
         """The same answer as events, as many at a time as arrived together; close it when you leave early.
 
         `on_cut` says what becomes of a route's answer that breaks off: a Restarted event and another answer, or an error.
         """
-        stream = self._batches(destination, request, trail or Trail(), Terms(caller=caller, on_cut=on_cut, cache=cache))
+        stream = self._batches(destination, request, trail or Trail(), Terms(caller=caller, on_cut=on_cut, **more))
         self._streams.add(cast("AsyncGeneratorType[Any, None]", stream))
         return stream
 
@@ -291,12 +307,15 @@ class Client:
     def _batches(self, destination: Destination, request: ChatRequest, trail: Trail, terms: Terms) -> AsyncGenerator[list[Event], None]:
         answers = self._answers
         if answers is not None:
-            targets = [destination.name, *(target.name for target in destination.targets)]
-            key = answers.key(request, tenant=terms.caller.tenant, targets=targets, wanted=terms.cache)
+            key = self._key(answers, destination, request, terms)
             if key is not None:
                 ask = partial(self._failover.batches, destination, request, trail=trail, terms=terms)
                 return through(answers, key, ask, trail=trail)
         return self._failover.batches(destination, request, trail=trail, terms=terms)
+
+    def _key(self, answers: AnswerCache, destination: Destination, request: ChatRequest, terms: Terms) -> str | None:
+        targets = [destination.name, *(target.name for target in destination.targets)]
+        return answers.key(request, tenant=terms.caller.tenant, targets=targets, wanted=terms.cache)
 
     async def _tellable(
         self, destination: Destination, read: Callable[[], ChatRequest], *, callbacks: Callbacks, cache: bool | None

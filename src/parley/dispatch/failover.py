@@ -9,12 +9,12 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, structs
 
 from parley.contract.embeddings import EmbeddingRequest, Embeddings
-from parley.contract.errors import ParleyError, RateLimitError
+from parley.contract.errors import ParleyError, PolicyError, RateLimitError
 from parley.contract.events import Event, ReasoningDelta, ResponseFinished, ResponseStarted, Restarted, TextDelta
 from parley.contract.request import ChatRequest
 from parley.contract.response import Fallback
 from parley.contract.usage import Usage
-from parley.dispatch.admission import NOBODY, Admission, Caller, Reservation, Subject, Unlimited
+from parley.dispatch.admission import NOBODY, Admission, Caller, Place, Reservation, Subject, Unlimited
 from parley.dispatch.conduct import Conduct, conduct_after, rest_after
 from parley.dispatch.routes import CHARACTERS_PER_TOKEN, LEAST_CHARACTERS_PER_TOKEN, Order, expected_tokens, prompt_tokens
 from parley.dispatch.targets import Destination, Line, Target
@@ -39,12 +39,14 @@ class Terms(Struct, frozen=True, kw_only=True):
     """How a request is to be answered. `whole`: in one piece; a route is asked for a stream all the same, whose silences are seen.
 
     `cache` says whether an answer may be one that was given before, and be given again: None where it would be the same.
+    `place` is what was reserved for it before.
     """
 
     caller: Caller = NOBODY
     on_cut: OnCut = "restart"
     whole: bool = False
     cache: bool | None = None
+    place: Place | None = None
 
 
 class Failover:
@@ -59,6 +61,23 @@ class Failover:
     def batches(self, destination: Destination, request: ChatRequest, *, trail: Trail, terms: Terms) -> AsyncGenerator[list[Event], None]:
         """The answer's events, as many at a time as arrived together. A Restarted among them makes everything before it void."""
         return _Run(self, destination, request, trail=trail, terms=terms).batches()
+
+    async def place(self, destination: Destination, request: ChatRequest, caller: Caller) -> Place | None:
+        """Room for a request before anything else is done for it; None where nobody is counted, or it has to be waited for.
+
+        Raises what keeps the caller from asking at all. Where only a provider has no room, others may have.
+        """
+        if self.unlimited:
+            return None
+        target = destination.usable[0]
+        subject = _subject(caller, request, target=target, key=target.lines[0].key)
+        try:
+            reservation = await self.admission.admit_now(subject)
+        except PolicyError as error:
+            if error.provider is None or destination.strategy is None:
+                raise
+            return None
+        return None if reservation is None else Place(subject, reservation)
 
     async def embeddings(
         self, provider: GuardedProvider, request: EmbeddingRequest, *, on_retry: OnRetry | None, caller: Caller
@@ -206,7 +225,9 @@ class _Run:
         target, terms, request = attempt.target, self._terms, self._request
         has_fallback = self._order is not None and any(other.ready(attempt.began_at) for other in self._order.left)
         if not self._shared.unlimited:
-            attempt.reservation = await self._shared.admission.admit(self._subject(attempt, may_wait=not has_fallback))
+            subject = _subject(terms.caller, request, target=target, key=attempt.line.key, may_wait=not has_fallback)
+            reserved = None if terms.place is None else terms.place.take(subject)
+            attempt.reservation = reserved or await self._shared.admission.admit(subject)
         if request.options.model != (target.model or None):
             request = structs.replace(request, options=structs.replace(request.options, model=target.model or None))
         batches = attempt.line.provider.attempt(
@@ -218,19 +239,6 @@ class _Run:
         attempt.sent = True
         self._trail.tries += 1
         return batches
-
-    def _subject(self, attempt: _Try, *, may_wait: bool) -> Subject:
-        caller = self._terms.caller
-        return Subject(
-            provider=attempt.target.provider,
-            model=attempt.target.model,
-            key=attempt.line.key,
-            user=caller.user_id,
-            api_key=caller.api_key_id,
-            tokens=expected_tokens(self._request),
-            priority=caller.priority,
-            may_wait=may_wait,
-        )
 
     def _passed(self, attempt: _Try, batch: list[Event]) -> list[Event]:
         """What the target says goes on to the caller, and what it means is kept."""
@@ -331,6 +339,19 @@ def _estimate(request: ChatRequest, characters: int) -> Usage:
 
 def _reads(target: Target, tokens: int) -> bool:
     return not 0 < target.context_tokens < tokens
+
+
+def _subject(caller: Caller, request: ChatRequest, *, target: Target, key: str, may_wait: bool = True) -> Subject:
+    return Subject(
+        provider=target.provider,
+        model=target.model,
+        key=key,
+        user=caller.user_id,
+        api_key=caller.api_key_id,
+        tokens=expected_tokens(request),
+        priority=caller.priority,
+        may_wait=may_wait,
+    )
 
 
 def _why_not(target: Target, tokens: int) -> str:

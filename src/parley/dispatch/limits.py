@@ -168,10 +168,22 @@ class Limited:
 
     async def admit(self, subject: Subject) -> Reservation:
         """Wait for a place. Raises LimitExceededError, QueueFullError or BudgetExceededError."""
+        reservation = await self._entered(subject, wait=True)
+        if reservation is None:
+            raise AssertionError("who waits is let in or refused")
+        return reservation
+
+    async def admit_now(self, subject: Subject) -> Reservation | None:
+        """The same without waiting: None where one would have to."""
+        return await self._entered(subject, wait=False)
+
+    async def _entered(self, subject: Subject, *, wait: bool) -> Reservation | None:
         known = (subject.provider, subject.key, subject.user, subject.api_key, subject.model)
         plan = self._plans.get(known) or self._planned(subject, known)
         limiter = self._limiter
-        given = await limiter.queue.enter(_Asking(plan, subject))
+        given = await limiter.queue.enter(_Asking(plan, subject), wait=wait)
+        if given is None:
+            return None
         if not isinstance(given, Receipt):
             raise self._error(subject, given)
         plan.vendor.sent(subject.tokens)

@@ -72,8 +72,11 @@ class Queue(Generic[AnyTicket]):
     def __len__(self) -> int:
         return self._count
 
-    async def enter(self, ticket: AnyTicket) -> Receipt | Refusal | Full:
-        """What was asked for, after a wait where it must be; a Refusal where waiting is of no use, or was not."""
+    async def enter(self, ticket: AnyTicket, *, wait: bool = True) -> Receipt | Refusal | Full | None:
+        """What was asked for, after a wait where it must be; a Refusal where waiting is of no use, or was not.
+
+        Without `wait`: None where one would have to.
+        """
         if not self._count or self._blocked.keys().isdisjoint(ticket.keys):
             given = await self._attempt(ticket)
             if isinstance(given, Receipt) or given.quota.key in ticket.not_for or self._hopeless(given, self.timeout_seconds):
@@ -83,6 +86,8 @@ class Queue(Generic[AnyTicket]):
             return in_the_way
         if self._count >= self.size:
             return Full(self._in_the_way(ticket))
+        if not wait:
+            return None
         if ticket.refusal is not None:
             self._blocked[ticket.refusal.quota.key] = ticket.refusal
         return await self._wait(ticket)

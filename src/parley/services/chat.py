@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 from msgspec import Struct, json, structs
 
-from parley.contract.errors import ErrorCode, InvalidRequestError
+from parley.contract.errors import ErrorCode, InvalidRequestError, ParleyError
 from parley.contract.messages import Part, TextPart
 from parley.contract.request import ChatRequest
 from parley.dispatch.admission import Caller
@@ -190,7 +190,9 @@ class Chat:
         request = ChatRequest(messages=messages, system_prompt=prompt, options=options)
         check_sendable(destination, request)
         # Who asks for another answer is not to get the same again.
-        batches = client.stream_batches(destination, request, caller=turn.caller, cache=None if turn.new else False)
+        cache = None if turn.new else False
+        place = await client.reserve(destination, request, caller=turn.caller, cache=cache)
+        batches = client.stream_batches(destination, request, caller=turn.caller, cache=cache, place=place)
         message = MessageRecord(
             id=generation.message_id,
             session_id=session.id,
@@ -208,7 +210,12 @@ class Chat:
             generation=generation,
             title=session.title or title_of(question.text),
         )
-        await self._generations.begin(answer, beginning, batches=batches)
+        try:
+            await self._generations.begin(answer, beginning, batches=batches)
+        except ParleyError:
+            if place is not None:
+                place.release()
+            raise
         return Generation(message, question, answer=answer, resumed=False)
 
     async def _known(self, session_id: str, key: str, body_hash: str) -> Generation | None:
