@@ -66,7 +66,7 @@ RETRY_AFTER_SECONDS = 30.0
 FREE_TEXT = (
     MARK + "This is Parley's offline demo: there is no model behind it, so it cannot answer what you wrote.{attachments}\n\n"
     "To talk to a real model:\n\n"
-    "- **a vendor's**: paste its key on the page (settings, *Providers*), or set it in `.env`, such as `ANTHROPIC_API_KEY`;\n"
+    "- **a vendor's**: paste its key in *Settings*, *Providers*, or set `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` or its like in `.env`;\n"
     "- **one on this machine**: start a local server, Ollama or llama.cpp's `llama-server`.\n\n"
     "`parley doctor` says what was found and what to set. Send `help` for the words that this demo knows.\n"
 )

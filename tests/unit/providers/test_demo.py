@@ -86,7 +86,7 @@ async def test_the_same_request_gives_the_same_events(word: str) -> None:
 async def test_free_text_is_answered_honestly_and_with_the_ways_to_a_model() -> None:
     text = text_of(await play(ask("What is the capital of France?")))
     assert "no model behind it" in text
-    for way in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "Ollama", "llama.cpp", "parley doctor", "help"):
+    for way in ("*Providers*", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "Ollama", "llama.cpp", "parley doctor", "help"):
         assert way in text
     assert "Paris" not in text
 
