@@ -18,6 +18,9 @@ from rich.text import Text
 
 from parley.cli.terminal import console, one_line, print_grid
 from parley.contract.errors import InvalidRequestError
+from parley.contract.usage import Usage
+from parley.dispatch.pricing import pricing_of
+from parley.guard.tokens import FamilyTokenCounter
 from parley.registry.discovery import BUILT_IN
 from parley.registry.loading import Registry
 from parley.testing.record import Outcome, Session, prepare, record
@@ -58,7 +61,7 @@ def _announce(session: Session, output: Console) -> None:
     output.print()
     rows = [
         ("sends", f"{requests} to {urlsplit(session.endpoint).netloc}, with {key}"),
-        ("costs", f"a few hundred tokens of input, at most {most:,} of output"),
+        ("costs", f"a few hundred tokens of input, at most {most:,} of output: {_dollars(session)}"),
         ("asks for", ", ".join(_asked_for(session)) or "nothing"),
         *[("leaves out", f"{names}: {reason}") for reason, names in _left_out(session).items()],
         ("saves", f"in {session.folder}, without keys, accounts and addresses"),
@@ -69,6 +72,21 @@ def _announce(session: Session, output: Console) -> None:
     for index, (title, text) in enumerate(rows):
         grid.add_row(Text("" if index and rows[index - 1][0] == title else f"  {title}", style="note"), Text(one_line(text, longest=400)))
     print_grid(output, grid)
+
+
+def _dollars(session: Session) -> str:
+    """What that is in money, at most, where the price is known."""
+    asked = [exchange for exchange in session.exchanges if not exchange.fails]
+    price = pricing_of(session.registry, session.provider).price(session.model)
+    if price is None:
+        return f"what {session.model} costs is not known here"
+    counter = FamilyTokenCounter()
+    read = sum(counter.count_prompt(exchange.request, model=session.model) for exchange in asked)
+    written = sum(exchange.max_tokens for exchange in asked)
+    most = price.cost(Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)) + price.per_request * len(
+        asked[1:]
+    )
+    return f"${most:.4f} at most, by {price.source} on {price.as_of}" if price.source else f"${most:.4f} at most"
 
 
 def _asked_for(session: Session) -> list[str]:

@@ -26,6 +26,9 @@ _PLACES_OF_A_STATUS = ("status_code", "status", "code")
 _NOT_THERE = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _SAY_NOTHING_THEMSELVES = {Exception, RuntimeError}
 _LONGEST_CHAIN = 8
+# aiohttp gives what its parser complains of the status 400, though nobody answered with it.
+_OF_A_PARSER = "HttpProcessingError"
+_OF_A_BODY = ("TransferEncodingError", "ContentLengthError")
 
 
 def typed(error: BaseException, message: str) -> ParleyError:
@@ -34,6 +37,9 @@ def typed(error: BaseException, message: str) -> ParleyError:
 
     A status decides whether another try may help, as it would for a wire of ours.
     """
+    complaint = next((name for each in _behind(error) for name in [_complaint_of(each)] if name), "")
+    if complaint:
+        return (ConnectionLostError if complaint in _OF_A_BODY else ProtocolError)(message)
     for each in _behind(error):
         if isinstance(each, ProviderError | TransportError):
             return type(each)(message, status=each.status, provider_code=each.provider_code, retry_after=each.retry_after)
@@ -66,6 +72,12 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
         yield each
         handled = each.__context__ if type(each) in _SAY_NOTHING_THEMSELVES and not each.__suppress_context__ else None
         each = each.__cause__ or handled
+
+
+def _complaint_of(error: BaseException) -> str:
+    """The name of what a parser of HTTP complains of; empty for any other exception."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return kinds[0] if _OF_A_PARSER in kinds else ""
 
 
 def _status_of(error: BaseException) -> int | None:

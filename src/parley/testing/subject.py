@@ -16,6 +16,7 @@ from parley.contract.capabilities import Capabilities
 from parley.contract.codec import Codec
 from parley.contract.config import Config, ConfigField, config_fields
 from parley.contract.errors import ConfigurationError, InvalidRequestError, ParleyError
+from parley.contract.provider import Provider
 from parley.contract.response import ChatResponse
 from parley.guard.conduct import Violation
 from parley.guard.guarded import GuardedProvider, guard
@@ -89,6 +90,11 @@ class Subject:
     def has_wire_of_its_own(self) -> bool:
         """Whether its codec is not one of those that ship, as they ship."""
         return self.codec is not None and not type(self.codec).__module__.startswith("parley.wire.")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a class in the style of the migration guide, which knows no errors but its language's own."""
+        return not isinstance(self.author, Provider)
 
     @property
     def capabilities(self) -> Capabilities:

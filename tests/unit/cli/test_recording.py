@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -106,7 +107,7 @@ def test_it_says_first_what_it_will_do(vendor: ReplayServer) -> None:
     words = " ".join(before.split())
     assert "model gpt-5-mini" in words
     assert f"1 request to 127.0.0.1:{vendor.port}, with your key (environment variable OPENAI_API_KEY)" in words
-    assert "at most 128 of output" in words
+    assert re.search(r"at most 128 of output: \$0\.000\d at most, by genai-prices \S+ on \d{4}-", words), words
     assert "leaves out reasoning, reasoning-streamed: reasoning is not declared" in words
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.http_exceptions import LineTooLong, TransferEncodingError
 
 from parley.contract.errors import (
     AuthenticationError,
@@ -80,6 +82,8 @@ def during(error: Exception, handled: BaseException) -> Exception:
         (caused(ValueError("busy"), OverloadedError("busy", status=529)), OverloadedError, 529),
         (during(KeyError("text"), SdkError(status=401)), ProtocolError, None),
         (OSError(errno.ENOSPC, "disk full"), ProtocolError, None),
+        (caused(aiohttp.ClientPayloadError("not completed"), TransferEncodingError("cut")), ConnectionLostError, None),
+        (LineTooLong(b"x", 8190), ProtocolError, None),
     ],
     ids=lambda value: repr(value)[:60],
 )

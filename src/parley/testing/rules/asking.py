@@ -9,6 +9,8 @@ from msgspec import structs
 
 from parley.contract.errors import ParleyError
 from parley.contract.response import ChatResponse
+from parley.testing.findings import Finding, advice, failed
+from parley.testing.subject import Subject
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 Outcome: TypeAlias = ChatResponse | ParleyError
@@ -56,10 +58,22 @@ def told(result: Outcome) -> str:
     return f"an answer of {len(result.text)} characters, finish reason {result.finish_reason}"
 
 
-def first_few(problems: Sequence[str], count: int = 5) -> list[str]:
-    """The first of many alike, and how many more there are."""
-    more = len(problems) - count
-    return [*problems[:count], f"and {more} more like these"] if more > 0 else list(problems)
+def wrong_class(subject: Subject, result: Outcome, problem: str, remedy: str) -> Finding:
+    """Of a plain class it is advice that an error should be of another class, where the guard has made a typed one of it."""
+    made = isinstance(result, ParleyError) and result.__cause__ is not None and not isinstance(result.__cause__, ParleyError)
+    return advice(problem, remedy) if subject.is_plain and made else failed(problem, remedy)
+
+
+def first_findings(findings: Sequence[Finding], count: int = 5) -> list[Finding]:
+    """The first of many alike, failures before advice, and how many more of each there are."""
+    shown: list[Finding] = []
+    for make, verdict in ((failed, "failed"), (advice, "advice")):
+        alike = [finding for finding in findings if finding.verdict == verdict]
+        more = len(alike) - count
+        shown += alike[:count]
+        if more > 0:
+            shown.append(make(f"and {more} more like these", alike[0].remedy))
+    return shown
 
 
 def shortened(text: str, characters: int = 160) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from parley.contract.errors import ParleyError
 from parley.guard.conduct import Violation
-from parley.testing.findings import Findings, failed, not_run, passed
+from parley.testing.findings import Findings, advice, failed, not_run, passed
 from parley.testing.rules.asking import MESSAGES, comparable, outcome, told
 from parley.testing.subject import Subject
 
@@ -82,9 +82,15 @@ async def conduct(subject: Subject) -> Findings:
         found: Sequence[Violation] = served.provider.violations
     everything = [*found, *(each for each in subject.violations if each not in found)]
     for violation in _once_each(everything):
-        yield failed(f"{violation.rule}: {violation.detail}", REMEDIES.get(violation.rule, ""))
+        told_of = advice if subject.is_plain and _is_said_plainly(violation) else failed
+        yield told_of(f"{violation.rule}: {violation.detail}", REMEDIES.get(violation.rule, ""))
     if not everything:
         yield passed(f"nothing in {calls} calls, nor in those of the other rules")
+
+
+def _is_said_plainly(violation: Violation) -> bool:
+    """An exception of no kind at all, as the migration guide raises: told on purpose, unlike a mistake such as a KeyError."""
+    return violation.rule == "foreign_exception" and violation.detail.startswith(("Exception was raised", "RuntimeError was raised"))
 
 
 def _once_each(violations: Sequence[Violation]) -> list[Violation]:

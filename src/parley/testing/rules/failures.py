@@ -13,7 +13,7 @@ from parley.contract.response import ConnectionStatus
 from parley.guard.guarded import GuardedProvider
 from parley.testing.findings import Finding, Findings, advice, failed, not_run, passed
 from parley.testing.replay import Answer
-from parley.testing.rules.asking import MESSAGES, Heard, Outcome, first_few, outcome, told
+from parley.testing.rules.asking import MESSAGES, Heard, Outcome, first_findings, outcome, told, wrong_class
 from parley.testing.samples import JSON_DOCUMENT, REQUEST_ID
 from parley.testing.subject import Subject
 
@@ -29,16 +29,16 @@ async def statuses(subject: Subject) -> Findings:
     if needs := subject.cannot("watch") or subject.cannot("complete"):
         yield not_run(needs)
         return
-    problems: list[str] = []
+    found: list[Finding] = []
     async with subject.serve(*(subject.known.error(status, WORDS, _RETRY) for status in STATUSES)) as served:
         for status in STATUSES:
             result = await outcome(served.provider.generate_response(messages=MESSAGES))
             problem = _status_problem(subject, status, result)
             if problem:
-                problems.append(f"{status}: {problem}")
-    for problem in problems:
-        yield failed(problem, _RAISE)
-    if not problems:
+                found.append(wrong_class(subject, result, f"{status}: {problem}", _RAISE))
+    for finding in found:
+        yield finding
+    if not found:
         yield passed(f"{', '.join(map(str, STATUSES))}: each its own class")
 
 
@@ -103,16 +103,16 @@ async def bodies(subject: Subject) -> Findings:
         return
     cases = [(status, body) for status in STATUSES for body in BODIES]
     for kind in ("stream", "complete"):
-        problems: list[str] = []
+        found: list[Finding] = []
         answers = [Answer(status=status, headers={"content-type": body.media_type, **_RETRY}, body=body.content) for status, body in cases]
         async with subject.serve(*answers) as served:
             for status, body in cases:
                 result = await _ask(served.provider, kind)
                 if problem := _class_problem(subject, status, result):
-                    problems.append(f"{kind}, {status} with {body.name}: {problem}")
-        for problem in first_few(problems):
-            yield failed(problem, _RAISE)
-        if not problems:
+                    found.append(wrong_class(subject, result, f"{kind}, {status} with {body.name}: {problem}", _RAISE))
+        for finding in first_findings(found):
+            yield finding
+        if not found:
             yield passed(f"{kind}: {len(STATUSES)} statuses with {len(BODIES)} bodies each")
 
 
@@ -187,7 +187,7 @@ async def _known_error_inside(subject: Subject) -> AsyncIterator[Finding]:
         if not isinstance(result, ProviderError) or isinstance(result, StreamTruncatedError):
             yield failed(f"an error {name} becomes {told(result)}", "raise the typed error that it stands for")
         elif WORDS not in result.message:
-            yield failed(f"an error {name} loses the vendor's words: {result.message!r}")
+            yield wrong_class(subject, result, f"an error {name} loses the vendor's words: {result.message!r}", "keep them in the error")
         else:
             yield passed(f"an error {name} is {told(result)}")
     if isinstance(inside, ParleyError) and (inside.partial is None or inside.partial.text != heard.text or not heard.text):

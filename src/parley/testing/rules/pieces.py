@@ -12,7 +12,7 @@ from parley.contract.errors import ParleyError, StreamTruncatedError
 from parley.contract.response import ChatResponse
 from parley.testing.findings import Finding, Findings, failed, not_run, passed
 from parley.testing.replay import Answer
-from parley.testing.rules.asking import MESSAGES, Heard, Outcome, comparable, first_few, outcome, shortened, told
+from parley.testing.rules.asking import MESSAGES, Heard, Outcome, comparable, first_findings, outcome, shortened, told, wrong_class
 from parley.testing.subject import Subject
 
 RANDOM_SPLITS = 20
@@ -121,18 +121,22 @@ def _half(event: bytes) -> bytes:
     return event[: len(event) // 2]
 
 
+_RAISE_AT_THE_END = "raise StreamTruncatedError in close() unless the wire's own end has come: its end marker or finish reason"
+
+
 async def _cuts(subject: Subject, cuts: Sequence[tuple[int, Answer]]) -> AsyncIterator[Finding]:
-    problems: list[str] = []
+    found: list[Finding] = []
     async with subject.serve(*(answer for _, answer in cuts)) as served:
         for count, _ in cuts:
             heard = Heard()
             result = await outcome(served.provider.stream_response(messages=MESSAGES, **heard.callbacks))
             problem = _cut_problem(subject, result, heard)
             if problem:
-                problems.append(f"cut after {count} of {len(subject.known.text_events)} events: {problem}")
-    for problem in first_few(problems, 3):
-        yield failed(problem, "raise StreamTruncatedError in close() unless the wire's own end has come: its end marker or finish reason")
-    if not problems:
+                place = f"cut after {count} of {len(subject.known.text_events)} events"
+                found.append(wrong_class(subject, result, f"{place}: {problem}", _RAISE_AT_THE_END))
+    for finding in first_findings(found, 3):
+        yield finding
+    if not found:
         yield passed(f"{len(cuts)} cuts, each a StreamTruncatedError with the text so far")
 
 

@@ -30,6 +30,7 @@ async def options(subject: Subject) -> Findings:
     if needs := subject.cannot("watch"):
         yield not_run(needs)
         return
+    told_already: set[str] = set()
     for kind in ("stream", "complete"):
         answers = subject.streamed() if kind == "stream" else subject.complete()
         if needs := subject.cannot("stream" if kind == "stream" else "complete"):
@@ -37,8 +38,9 @@ async def options(subject: Subject) -> Findings:
             continue
         with kept_offline():
             diffs = await payload_diffs(subject.guarded, answers[0], stream=kind == "stream")
-        problems = [_finding(subject, diff) for diff in diffs if diff.problem]
-        for finding in problems:
+        # What is wrong in both calls is told once.
+        for finding in (_finding(subject, diff) for diff in diffs if diff.problem and diff.problem not in told_already):
+            told_already.add(finding.evidence)
             yield finding
         sent = [diff.option for diff in diffs if diff.outcome == "sent"]
         refused = [diff.option for diff in diffs if diff.outcome in {"refused", "warned"}]

@@ -108,6 +108,65 @@ def test_what_it_does_wrong_there_is_told() -> None:
     assert "as if nothing were missing" in failures(Careless, "one_cut")["one_cut"]
 
 
+class Migrated:
+    """As the migration guide writes it: dicts, callbacks, and errors of the language alone."""
+
+    name = "migrated"
+
+    def __init__(self, config):
+        self.config = config
+
+    async def stream_response(self, messages, system_prompt=None, options=None, on_token=None, on_done=None, on_error=None):
+        try:
+            text, usage = await self.ask(messages, on_token)
+            on_done({"text": text, "usage": usage})
+        except Exception as error:
+            on_error(error)
+            raise
+
+    async def ask(self, messages, on_token):
+        body = {"model": self.config.model, "messages": messages, "stream": True}
+        headers = {"authorization": f"Bearer {self.config.api_key}"}
+        text, usage, ended = "", {}, False
+        url = f"{self.config.endpoint}/chat/completions"
+        async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as response:
+            if response.status != 200:
+                raise Exception(f"Migrated API error: {response.status}")  # noqa: TRY002 - as the guide has it
+            async for line in response.content:
+                chunk = json.loads(line[6:]) if line.startswith(b"data: {") else {}
+                if chunk.get("error"):
+                    raise Exception("Migrated API error: it broke off")  # noqa: TRY002
+                for choice in chunk.get("choices", []):
+                    token = choice["delta"].get("content")
+                    text += token or ""
+                    on_token(token) if token else None
+                    ended = ended or bool(choice.get("finish_reason"))
+                counts = chunk.get("usage") or {}
+                usage |= {"promptTokens": counts["prompt_tokens"], "completionTokens": counts["completion_tokens"]} if counts else {}
+        if not ended:
+            raise Exception("Migrated API error: the answer has no end")  # noqa: TRY002
+        return text, usage
+
+
+def test_the_plain_errors_of_the_migration_guide_are_advice() -> None:
+    rules = ("one_ending", "one_error", "one_cut", "every_cut", "statuses", "bodies", "error_inside", "conduct")
+    found = findings(Migrated, *rules)
+    assert of_verdict(found, "failed") == {}
+    advised = of_verdict(found, "advice")
+    assert "429: the error is ProtocolError" in advised["statuses"]
+    assert advised.keys() >= {"statuses", "bodies", "one_cut", "conduct"}
+    careless = type("Forgetful", (Migrated,), {"name": "forgetful", "ask": forgetful})
+    assert "as if nothing were missing" in failures(careless, "one_cut")["one_cut"], "what misleads people is no advice"
+
+
+async def forgetful(self, messages, on_token):
+    try:
+        return await Migrated.ask(self, messages, lambda token: None)
+    except Exception:
+        on_token("something")
+        return "something", {}
+
+
 def test_options_that_a_bare_class_ignores_are_advice_and_declared_ones_a_failure() -> None:
     claims = type("Claims", (Own,), {"name": "claims", "capabilities": Capabilities(streaming=True, tools=False, seed=True)})
     bare, claiming = findings(Own, "options"), findings(claims, "options")
