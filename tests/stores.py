@@ -9,6 +9,7 @@ import asyncio
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -81,6 +82,15 @@ class PrivateRedis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """The worst way to be lost: connections stand, and nobody answers."""
+        assert self._process is not None, "it was not started"
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None, "it was not started"
+        self._process.send_signal(signal.SIGCONT)
 
 
 class PrivatePostgres:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import signal
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from parley.bus.counters import Quota, Receipt
 from parley.bus.counters_shared import SharedCounters
 
+from ...stores import PrivateRedis
 from .conftest import until
 
 TEN = Quota("provider:acme:requests_per_minute", "requests", 10, 60)
@@ -27,7 +24,6 @@ PREFIX = "parley:"
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.services,
-    pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs the program redis-server"),
 ]
 
 # What each of two processes does: ask a hundred times at once, say how often it was granted, and hold what it has for a while.
@@ -38,7 +34,7 @@ from parley.bus.counters import Quota, Receipt
 from parley.bus.counters_redis import RedisCounters
 
 async def main() -> None:
-    redis = Redis(unix_socket_path=sys.argv[1])
+    redis = Redis.from_url(sys.argv[1])
     counters = RedisCounters(redis, prefix="parley:", command_seconds=30)
     quotas = [Quota("user:ada:requests_per_minute", "requests", 10, 60), Quota("provider:acme:concurrency", "slots", 15)]
     given = await asyncio.gather(*(counters.reserve(quotas, 0) for _ in range(100)))
@@ -50,26 +46,12 @@ asyncio.run(main())
 """
 
 
-@asynccontextmanager
-async def running_redis(directory: Path) -> AsyncGenerator[tuple[asyncio.subprocess.Process, Path]]:
-    """A Redis of the test's own, which it may stop."""
-    socket = directory / "redis.sock"
-    process = await asyncio.create_subprocess_exec(
-        "redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(directory), stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(10), Redis(unix_socket_path=str(socket)) as redis:
-            while True:
-                try:
-                    await redis.ping()
-                    break
-                except (RedisError, OSError):
-                    await asyncio.sleep(0.01)
-        yield process, socket
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[PrivateRedis]:
+    server = PrivateRedis(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 async def granted(counters: SharedCounters, quota: Quota, times: int) -> list[Receipt]:
@@ -77,24 +59,22 @@ async def granted(counters: SharedCounters, quota: Quota, times: int) -> list[Re
     return [one for one in given if isinstance(one, Receipt)]
 
 
-async def test_two_processes_share_one_limit(tmp_path: Path) -> None:
-    async with running_redis(tmp_path) as (_, socket):
-        processes = [
-            await asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, str(socket), stdout=asyncio.subprocess.PIPE)
-            for _ in range(2)
-        ]
-        counts = [int((await process.communicate())[0]) for process in processes]
+async def test_two_processes_share_one_limit(private: PrivateRedis) -> None:
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, private.url, stdout=asyncio.subprocess.PIPE) for _ in range(2)
+    ]
+    counts = [int((await process.communicate())[0]) for process in processes]
     assert sum(counts) == 10, counts
 
 
-async def test_each_keeps_to_its_share_while_redis_is_lost(tmp_path: Path) -> None:
-    async with running_redis(tmp_path) as (process, socket), Redis(unix_socket_path=str(socket)) as redis:
+async def test_each_keeps_to_its_share_while_redis_is_lost(private: PrivateRedis) -> None:
+    async with Redis.from_url(private.url) as redis:
         first, second = [SharedCounters(redis, prefix=PREFIX, command_seconds=0.3, return_seconds=0.05) for _ in range(2)]
         held = await granted(first, SLOTS, 2)
         await granted(second, SLOTS, 1)
         await until(lambda: second.replicas == 2)
         first.replicas = second.replicas  # as it would hear with its next beat, in seconds
-        process.send_signal(signal.SIGSTOP)  # the worst way to be lost: the connection stands, and nobody answers
+        private.freeze()
         began = time.monotonic()
         assert len(await granted(first, TEN, 100)) == 5
         assert len(await granted(second, TEN, 100)) == 5
@@ -104,7 +84,7 @@ async def test_each_keeps_to_its_share_while_redis_is_lost(tmp_path: Path) -> No
         assert len(await granted(first, SLOTS, 100)) == 3  # two of its five are held already
         first.settle(held[0], 10)
         assert len(await granted(first, SLOTS, 100)) == 1
-        process.send_signal(signal.SIGCONT)
+        private.thaw()
         await until(lambda: not (first.lost or second.lost))
         other = Quota("user:ada:requests_per_minute", "requests", 10, 60)
         both = await asyncio.gather(granted(first, other, 50), granted(second, other, 50))
