@@ -58,11 +58,13 @@ async def test_a_users_limit_holds_over_all_addresses(tmp_path: Path) -> None:
             assert_refused(answer)
             assert (answer.json()["code"], answer.json()["retryable"]) == ("rate_limited", True)
             assert 0 < answer.json()["retryAfter"] <= 60
+        embedding = await server.request("POST", "/v1/embeddings", token=ada, json={"model": "demo", "input": "Hello"})
+        assert_refused(embedding)
         kept = await server.request("GET", f"/api/v1/chat/sessions/{session}/messages", token=ada)
         assert kept.json()["items"] == []
         assert (await completion(server, bob)).status == 200
         metrics = (await server.request("GET", "/metrics")).body.decode()
-        assert 'parley_limit_refusals_total{code="rate_limited",scope="user"} 26.0' in metrics
+        assert 'parley_limit_refusals_total{code="rate_limited",scope="user"} 27.0' in metrics
         assert "parley_queue_waiting 0.0" in metrics
         assert "parley_limits_local 0.0" in metrics
         assert "limits" not in (await server.request("GET", "/health")).json()

@@ -145,7 +145,7 @@ class Limiter:
         await self.counters.aclose()
 
     async def _attempt(self, ticket: _Asking) -> Receipt | Refusal:
-        refusal = ticket.vendor.refusal(self.clock.now(), ticket.tokens)
+        refusal = ticket.vendor.refusal(self.clock.now())
         if refusal is not None:
             return refusal
         if not ticket.quotas:

@@ -22,9 +22,9 @@ class _Side(Struct):
             return self.left
         return self.left + (self.limit - self.left) * max(0.0, now - self.at) / (self.full_at - self.at)
 
-    def wait_seconds(self, now: float, cost: float) -> float:
-        """When so much will be there."""
-        short = cost - self.available(now)
+    def wait_seconds(self, now: float) -> float:
+        """When there will be something."""
+        short = 1 - self.available(now)
         if not self.limit or self.limit <= self.left:
             return self.full_at - now
         return min(self.full_at - now, short * (self.full_at - self.at) / (self.limit - self.left))
@@ -40,16 +40,15 @@ class VendorView:
         self._sides: dict[Unit, _Side] = {}
         self._awaited: list[int] = [0, 0]
 
-    def refusal(self, now: float, tokens: int) -> Refusal | None:
-        """Why a request would be refused there; None where there is room, as far as is known."""
+    def refusal(self, now: float) -> Refusal | None:
+        """Why a request would be refused there; None where anything is left: how the vendor will count it only the vendor knows."""
         for unit in tuple(self._sides):
             side = self._sides[unit]
             if now >= side.full_at:
                 del self._sides[unit]
                 continue
-            cost = 1 if unit == "requests" else min(tokens, side.limit or tokens)
-            if side.available(now) < cost:
-                return Refusal(Quota(self.key, unit, side.limit, 60), side.wait_seconds(now, cost), may_free_sooner=False)
+            if side.available(now) < 1:
+                return Refusal(Quota(self.key, unit, side.limit, 60), side.wait_seconds(now), may_free_sooner=False)
         return None
 
     def sent(self, tokens: int) -> None:

@@ -34,7 +34,12 @@ from parley.server.websocket import Origins
 
 _CORS_METHODS: Final[list[Method]] = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _CORS_HEADERS: Final = ["authorization", "content-type", "last-event-id", "x-api-key", "x-request-id"]
-_EXPOSED_HEADERS: Final = ["x-request-id", "retry-after", "content-disposition"]
+_EXPOSED_HEADERS: Final = [
+    "x-request-id",
+    "retry-after",
+    "content-disposition",
+    *(f"x-ratelimit-{name}" for name in ("limit", "remaining", "reset")),
+]
 
 
 class _Application(Litestar):

@@ -9,12 +9,14 @@ from msgspec import Struct
 from parley.contract.errors import InvalidRequestError, ProtocolError
 from parley.contract.messages import Message
 from parley.contract.options import Options
+from parley.contract.request import ChatRequest
 from parley.dispatch.client import Client
 from parley.services.errors import ConflictError
 from parley.services.events import ShownUsage
 from parley.services.generations import Generations, running_already
 from parley.services.principals import Principal
 from parley.services.requests import SUMMARY_HEADING
+from parley.services.targets import caller_of
 from parley.storage.ids import now_ms
 from parley.storage.messages import MessageRecord, Messages
 from parley.storage.sessions import Sessions
@@ -61,7 +63,11 @@ class Summaries:
             raise InvalidRequestError("there is nothing to summarise yet; nothing has been said since the context began")
         transcript = _transcript(covered, session.context_summary if begun_after else None)
         target = f"{session.provider}/{session.model}" if session.model else session.provider
-        reply = await self._client().chat(target, [Message(role="user", content=transcript)], system_prompt=INSTRUCTION, options=Options())
+        client = self._client()
+        destination = client.destination(target)
+        messages = [Message(role="user", content=transcript)]
+        request = ChatRequest(messages=messages, system_prompt=INSTRUCTION, options=Options(model=destination.model or None))
+        reply = await client.generate(destination, request, caller=caller_of(principal))
         text = reply.text.strip()
         if not text:
             raise ProtocolError("the model gave no summary; nothing has changed", provider=reply.provider, model=reply.model)

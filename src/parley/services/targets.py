@@ -10,9 +10,9 @@ from parley.services.principals import Principal
 
 
 def caller_of(principal: Principal) -> Caller:
-    """Who asks, as limits count it: a key of a user's counts for both."""
+    """Who asks, as limits count it: a key of a user's counts for both. People at the page go before programs, which can wait."""
     key = principal.token_id if principal.kind == "key" else ""
-    return Caller(user_id=principal.user_id, api_key_id=key, tenant=principal.user_id)
+    return Caller(user_id=principal.user_id, api_key_id=key, tenant=principal.user_id, priority=0 if key else 1)
 
 
 def resolved(client: Client, *, provider: str | None, model: str | None) -> tuple[str, str]:
