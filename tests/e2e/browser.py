@@ -45,7 +45,9 @@ class Browser:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     async def set_up(self, username: str = "ada") -> None:
-        """Follow the printed link and make the first account."""
+        """Open the page, which leads to set-up, then follow the printed link and make the first account."""
+        await self.page.goto(self.server.url)
+        await expect(self.page.get_by_role("heading", name="Set up Parley")).to_be_visible()
         await self.page.goto(self.server.link)
         await self.page.get_by_label("User name").fill(username)
         await self.page.get_by_label("E-mail").fill(f"{username}@example.com")

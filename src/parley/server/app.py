@@ -114,7 +114,7 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
     ):
         table.extend(group.routes())
     table.extend(compat_routes(client=lambda: services.providers.client, metrics=metrics))
-    table.extend(page_routes(Pages()))
+    table.extend(page_routes(Pages(is_set_up=services.accounts.is_set_up)))
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from parley.services.errors import NotFoundError
 
 BUILT: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
+SET_UP: Final = "/setup"
 # Vite writes a hash of the content into the names of what lies here.
 HASHED: Final = "assets/"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -41,14 +43,17 @@ class PageFile(Struct, frozen=True, kw_only=True):
 class Pages:
     """The files of one built page. They are read when first asked for; a newly built page is noticed by its `index.html`."""
 
-    def __init__(self, directory: Path = BUILT) -> None:
+    def __init__(self, directory: Path = BUILT, *, is_set_up: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._directory = directory
+        self._is_set_up = is_set_up
         self._built_at = 0
         self._paths: dict[str, Path] = {}
         self._files: dict[str, PageFile] = {}
 
     async def index(self, request: Request[Any, Any, Any]) -> Response[bytes]:
-        """The page's first document."""
+        """The page's first document; before there is an account, the way to make it: nobody could sign in."""
+        if self._is_set_up is not None and not await self._is_set_up():
+            return Response(b"", status_code=303, headers={"Location": SET_UP, "Cache-Control": "no-store"}, media_type="text/html")
         return await self.serve(request, "")
 
     async def serve(self, request: Request[Any, Any, Any], path: str) -> Response[bytes]:

@@ -94,6 +94,12 @@ class Accounts:
         """Where the first account is made; None once there is one."""
         return None if self._has_account else self._admission.setup_link()
 
+    async def is_set_up(self) -> bool:
+        """Whether there is an account; another replica may have made it."""
+        if not self._has_account:
+            self._has_account = await self._users.count() > 0
+        return self._has_account
+
     async def authenticate(self, bearer: str) -> Principal:
         """Who a bearer token stands for. Raises UnauthenticatedError."""
         return await self.authentication.authenticate(bearer)
@@ -107,9 +113,7 @@ class Accounts:
         """
         _check_new_account(username, email, password)
         self._sign_ups.begin(network_of(address))
-        if not self._has_account:
-            self._has_account = await self._users.count() > 0
-        first = not self._has_account
+        first = not await self.is_set_up()
         if first:
             self._admission.admit_first(setup_code)
         else:

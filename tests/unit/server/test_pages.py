@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar import Litestar
@@ -35,10 +36,10 @@ def built(tmp_path: Path) -> Path:
     return tmp_path / "static"
 
 
-def client(directory: Path) -> TestClient[Litestar]:
+def client(directory: Path, **named: Any) -> TestClient[Litestar]:
     handlers = Handlers(authenticate=nobody, confirm=everybody, metrics_token="")
     app = Litestar(
-        [handlers.handler(route) for route in page_routes(Pages(directory))],
+        [handlers.handler(route) for route in page_routes(Pages(directory, **named))],
         openapi_config=None,
         logging_config=None,
         exception_handlers={Exception: handle_exception},
@@ -90,6 +91,20 @@ def test_a_page_built_anew_is_served_without_a_restart(built: Path) -> None:
         (built / "index.html").write_text("<!doctype html><title>second</title>")
         os.utime(built / "index.html", ns=(1, 1))
         assert "second" in browser.get("/").text
+
+
+def test_before_there_is_an_account_the_page_leads_to_set_up(built: Path) -> None:
+    accounts: list[str] = []
+
+    async def is_set_up() -> bool:
+        return bool(accounts)
+
+    with client(built, is_set_up=is_set_up) as browser:
+        reply = browser.get("/", follow_redirects=False)
+        assert (reply.status_code, reply.headers["location"], reply.headers["cache-control"]) == (303, "/setup", "no-store")
+        assert "first" in browser.get("/setup").text
+        accounts.append("ada")
+        assert browser.get("/", follow_redirects=False).status_code == 200
 
 
 def test_without_a_page_it_says_so(tmp_path: Path) -> None:
