@@ -47,6 +47,8 @@ READ_BUFFER_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 KEEP_ALIVE_SECONDS = 30.0
 """An idle connection is kept this long: less than the usual minute of load balancers; one that they close earlier is noticed."""
+MAX_BYTES_AT_A_TIME = 1024 * 1024
+"""So much of a body is read before other streams have their turn, even where more has come."""
 LINGER_SECONDS = 1.0
 """A finished reply may take this long to end its transfer, so that its connection can be used again."""
 
@@ -222,7 +224,7 @@ class HttpResponse:
         self._connection: Connection | None = connection
         self._content = content
         self._exchange = exchange
-        self._received_bytes = 0
+        self._received_bytes = self._others_served_at = 0
         self._logged_body = bytearray() if _log.debug_enabled and content_is_logged() else None
         self._linger_timer: asyncio.TimerHandle | None = None
 
@@ -244,6 +246,10 @@ class HttpResponse:
             self.abort()
             raise _body_error(broken, self.place, self._received_bytes) from broken
         self._received_bytes += len(data)
+        if self._received_bytes > self._others_served_at + MAX_BYTES_AT_A_TIME:
+            # What unpacks to a thousand times its size is always there already: without this nobody else would be served.
+            self._others_served_at = self._received_bytes
+            await asyncio.sleep(0)
         if self._logged_body is not None and len(self._logged_body) < _MAX_LOGGED_BODY_BYTES:
             self._logged_body += data[:_MAX_LOGGED_BODY_BYTES]
         return data
