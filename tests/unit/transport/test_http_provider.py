@@ -393,6 +393,7 @@ class TestConnection:
                 with pytest.raises(ParleyError) as raised:
                     await provider.complete_events(ChatRequest(messages=[Message(role="user", content="Hi")]))
                 told.append(str(raised.value))
+                await provider.aclose()
         assert [request.path for request in server.requests] == ["/v1/responses", "/v1/responses", "/v1/chat/completions"]
         assert told[0].endswith("; where this server knows no openai_responses, set OPENAI_API=chat")
         assert "OPENAI_API" not in told[1] + told[2]
