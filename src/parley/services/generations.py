@@ -239,8 +239,8 @@ class Generations:
                         beat_at = time.monotonic() + self._heartbeat.seconds
                         await self._beat()
                 if time.monotonic() >= tidy_at:
-                    await self._stored.remove_old(now=now_ms())
-                    tidy_at = time.monotonic() + TIDY_SECONDS
+                    more = await self._stored.remove_old(now=now_ms())
+                    tidy_at = time.monotonic() + (0.0 if more else TIDY_SECONDS)
             except ParleyError as error:
                 _logger.warning("the database is away; watching goes on", error=error)
             wait = self._heartbeat.seconds

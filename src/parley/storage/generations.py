@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, delete, select, text
 
 from parley.storage.database import Database
-from parley.storage.ids import now_ms
+from parley.storage.ids import first_id, now_ms
 from parley.storage.messages import MessageRecord, written_message
 from parley.storage.statements import change, insertion, record, records, value, values
 from parley.storage.tables import generation_events, generations, messages, sessions
@@ -18,6 +18,7 @@ from parley.storage.writer import Change
 
 IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 LOG_KEPT_MS = 24 * 60 * 60 * 1000
+MAX_REMOVED_LOGS = 200
 
 State: TypeAlias = Literal["running", "finished", "cancelled", "interrupted", "failed"]
 
@@ -109,8 +110,15 @@ _EVENTS = (
     .order_by(generation_events.c.first_seq)
 )
 _CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")
-_OLD = select(generations.c.message_id).where(generations.c.finished_at < value("before"))
-_REMOVE_OLD_EVENTS = delete(generation_events).where(generation_events.c.message_id.in_(_OLD))
+# An id begins with its time: what is younger is not even looked at.
+_OLD = (
+    select(generation_events.c.message_id)
+    .distinct()
+    .join(generations, generations.c.message_id == generation_events.c.message_id)
+    .where(generation_events.c.message_id < value("first_younger"), generations.c.finished_at < value("before"))
+    .limit(bindparam("limit"))
+)
+_REMOVE_EVENTS = delete(generation_events).where(generation_events.c.message_id == value("message_id"))
 _FORGET_OLD_KEYS = change(generations, ["idempotency_key"]).where(
     generations.c.created_at < value("before"), generations.c.idempotency_key.is_not(None)
 )
@@ -231,11 +239,12 @@ class Generations:
         rows = await self._database.fetch(_EVENTS, {"b_message_id": message_id, "b_after": after})
         return [bytes(row.events) for row in rows]
 
-    async def remove_old(self, *, now: int) -> None:
-        """Forget logs and idempotency keys after 24 hours; the answers stay."""
-        await self._database.writer.submit_all(
-            [
-                Change(_REMOVE_OLD_EVENTS, {"b_before": now - LOG_KEPT_MS}),
-                Change(_FORGET_OLD_KEYS, {"idempotency_key": None, "b_before": now - IDEMPOTENCY_MS}),
-            ]
-        )
+    async def remove_old(self, *, now: int) -> bool:
+        """Forget logs and idempotency keys after 24 hours; the answers stay. True where there is more: nobody waits for so much at once."""
+        before = now - LOG_KEPT_MS
+        rows = await self._database.fetch(_OLD, {"b_first_younger": first_id(before + 1), "b_before": before, "limit": MAX_REMOVED_LOGS})
+        changes = [Change(_FORGET_OLD_KEYS, {"idempotency_key": None, "b_before": now - IDEMPOTENCY_MS})]
+        if rows:
+            changes.append(Change(_REMOVE_EVENTS, [{"b_message_id": row.message_id} for row in rows]))
+        await self._database.writer.submit_all(changes)
+        return len(rows) == MAX_REMOVED_LOGS

@@ -52,6 +52,12 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def first_id(milliseconds: int) -> str:
+    """What sorts before every id of this time or later, and after every earlier one."""
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def now_ms() -> int:
     """The time in milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000

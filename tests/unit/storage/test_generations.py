@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import pytest
 from msgspec import structs
+from sqlalchemy import select
 
 from parley.contract.usage import Usage
+from parley.storage import generations as stored_generations
 from parley.storage import tables
 from parley.storage.database import Database
 from parley.storage.errors import AlreadyExistsError
 from parley.storage.generations import IDEMPOTENCY_MS, LOG_KEPT_MS, Beginning, GenerationRecord, Generations, LoggedEvents
-from parley.storage.ids import new_id
+from parley.storage.ids import new_id, now_ms
 from parley.storage.messages import MessageDetails, MessageRecord, Messages, written_message
 from parley.storage.sessions import SessionRecord, Sessions
 from parley.storage.statements import insertion
 from parley.storage.users import UserRecord
 
-NOW = 10 * IDEMPOTENCY_MS
+NOW = now_ms()
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ async def test_old_logs_go_and_answers_stay(database: Database, session: Session
     await end(generations, begun)
     await generations.remove_old(now=NOW + LOG_KEPT_MS)
     assert len(await generations.events(begun.answer.id)) == 1
-    await generations.remove_old(now=NOW + LOG_KEPT_MS + 1)
+    await generations.remove_old(now=NOW + LOG_KEPT_MS + 60_000)
     assert await generations.events(begun.answer.id) == []
     assert len(await Messages(database).list(session.id)) == 2
 
@@ -171,3 +173,19 @@ async def test_a_log_is_read_from_where_its_reader_stands(database: Database, se
         await generations.log(lambda first=first: LoggedEvents(begun.answer.id, first, first + 2, f"[{first}]".encode()))
     assert await generations.events(begun.answer.id, after=5) == [b"[4]", b"[7]"]
     assert await generations.events(begun.answer.id, after=9) == []
+
+
+async def test_old_logs_go_a_few_at_a_time(database: Database, session: SessionRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_generations, "MAX_REMOVED_LOGS", 2)
+    generations = Generations(database)
+    for _ in range(3):
+        begun = beginning(session)
+        await generations.begin(begun)
+        for first in (1, 3):
+            await generations.log(lambda begun=begun, first=first: LoggedEvents(begun.answer.id, first, first + 1, b"[]"))
+        await end(generations, begun, at=now_ms())
+    assert not await generations.remove_old(now=now_ms()), "they are young"
+    tomorrow = now_ms() + LOG_KEPT_MS + 1000
+    assert await generations.remove_old(now=tomorrow)
+    assert not await generations.remove_old(now=tomorrow)
+    assert await database.fetch(select(tables.generation_events)) == []

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from parley.storage import ids
-from parley.storage.ids import new_id, now_ms
+from parley.storage.ids import first_id, new_id, now_ms
 
 
 def test_an_id_is_a_uuid7_of_now() -> None:
@@ -37,3 +37,10 @@ def test_threads_get_different_ids() -> None:
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda _: new_id(), range(4000)))
     assert len(set(made)) == 4000
+
+
+def test_a_time_lies_between_the_ids_before_and_after_it() -> None:
+    before = new_id()
+    later = int(before.replace("-", "")[:12], 16) + 1
+    assert before < first_id(later) <= first_id(later) + "-7000-8000-000000000000"
+    assert first_id(later - 1) < before
