@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import secrets
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -51,27 +50,20 @@ class Server:
 
 
 class Reading:
-    """Streams that are read to see when the first token comes and how many there are."""
+    """Streams whose tokens are counted."""
 
     def __init__(self, port: int, key: str) -> None:
         self.port = port
         self.key = key
-        self.first_ms: list[float] = []
         self.tokens = 0
 
     async def read(self, method: str, path: str, body: bytes = b"") -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {self.key}\r\ncontent-type: application/json\r\n"
-        started = time.perf_counter()
         writer.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
-        first = True
         try:
             while data := await reader.read(65536):
-                found = data.count(TOKEN)
-                if found and first:
-                    first = False
-                    self.first_ms.append((time.perf_counter() - started) * 1000)
-                self.tokens += found
+                self.tokens += data.count(TOKEN)
         finally:
             writer.close()
 
@@ -117,14 +109,11 @@ async def measured(server: Server, key: str, options: argparse.Namespace, *, fol
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    first = sorted(made.first_ms)
     return {
         "tokens_s": tokens / took,
         "core": used / took,
         "core_there": used_there / took,
         "streams_a_core": options.streams * took / used,
-        "first_p50": statistics.median(first),
-        "first_p99": first[int(len(first) * 0.99) - 1],
         "memory_kb": (memory - idle_memory) * 1024 / options.streams,
     }
 
@@ -132,8 +121,7 @@ async def measured(server: Server, key: str, options: argparse.Namespace, *, fol
 def show(what: str, figures: dict[str, float]) -> None:
     print(
         f"{what:<30} {figures['tokens_s']:>7,.0f} tokens/s  {figures['core']:.2f} of a core here, {figures['core_there']:.2f} there; "
-        f"worth {figures['streams_a_core']:>6,.0f} streams a core; "
-        f"first token {figures['first_p50']:.0f} ms, p99 {figures['first_p99']:.0f} ms; {figures['memory_kb']:.0f} KB a stream"
+        f"worth {figures['streams_a_core']:>6,.0f} streams a core; {figures['memory_kb']:.0f} KB a stream"
     )
 
 
