@@ -139,6 +139,9 @@ def _first_file(beside: Path, folder: Path, name: str) -> Path | None:
 
 async def proof(subject: Subject) -> Findings:
     """What it declares is proven by recordings: of its own, or of its wire with its own requests; a mere claim says so."""
+    if unshown := _unshown_by_its_wire(subject):
+        remedy = f"`parley provider record {subject.name}` asks for them; look at what it marks with !"
+        yield advice(f"its wire declares, and no recording shows: {', '.join(unshown)}", remedy)
     declared = _claims(subject)
     if not declared:
         yield passed("nothing is claimed that would have to be proven")
@@ -173,6 +176,18 @@ _KINDS = {
     "list_models": ("models",),
     "embeddings": ("embeddings",),
 }
+
+
+_ASKED_FOR = ("tools", "reasoning", "images", "response_format")
+"""What a recording session asks for where it is declared."""
+
+
+def _unshown_by_its_wire(subject: Subject) -> list[str]:
+    """What a wire of its author's own says it can and its recordings leave open; without any, nothing was looked at."""
+    if subject.codec is None or not subject.has_wire_of_its_own or not subject.recordings:
+        return []
+    recorded = sorted({recording.kind for recording in subject.recordings})
+    return [name for name in _ASKED_FOR if getattr(subject.codec.capabilities, name) and not _recorded(name, recorded)]
 
 
 def _recorded(capability: str, kinds: list[str]) -> bool:

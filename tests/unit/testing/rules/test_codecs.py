@@ -90,6 +90,17 @@ def test_a_codec_that_raises_is_told_with_the_place(recorded: Path) -> None:
     assert "options may be None" in told.remedy
 
 
+def test_what_a_wire_of_its_own_says_it_can_is_looked_for_in_its_recordings(recorded: Path) -> None:
+    def advised(**named: Any) -> dict[str, str]:
+        return of_verdict(findings(mars.dialect(), "proof", **named), "advice")
+
+    assert advised(recordings=recorded) == {}
+    for kind in ("tools", "tools-stream"):
+        (recorded / f"{kind}.json").unlink()
+    assert "no recording shows: tools" in advised(recordings=recorded)["proof"]
+    assert advised() == {}, "without any, how it answers was not seen at all"
+
+
 def test_lost_counts_are_seen(recorded: Path) -> None:
     found = failures(mars.with_decoder(mars.ForgetfulDecoder), "usage", "conduct", recordings=recorded)
     assert "usage is declared" in found["usage"]
