@@ -31,7 +31,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from parley.contract.response import ChatResponse
+    from parley.contract.response import Attempt, ChatResponse
 
 Domain: TypeAlias = Literal["caller", "policy", "provider", "platform"]
 Action: TypeAlias = Literal["fix_request", "fix_credentials", "retry", "retry_later", "failover", "give_up"]
@@ -103,7 +103,8 @@ class ParleyError(Exception):
     """The root. `message` is safe to show to a person: no secret, no stack, at most a vendor's own words, scrubbed.
 
     `retry_after` is in seconds; `status` the vendor's HTTP status; `provider_code` the vendor's own word for the error;
-    `partial` what had been delivered before the error; `retryable` whether the same request may succeed at the same target.
+    `partial` what had been delivered before the error; `retryable` whether the same request may succeed at the same target;
+    `attempts` every try that failed for this request, where a Client made it.
     """
 
     code: ErrorCode = ErrorCode.PROVIDER_ERROR
@@ -126,6 +127,7 @@ class ParleyError(Exception):
         self.request_id = details.get("request_id")
         self.partial = details.get("partial")
         self.fields: list[FieldProblem] = details.get("fields", [])
+        self.attempts: list[Attempt] = []
 
     def __str__(self) -> str:
         return self.message

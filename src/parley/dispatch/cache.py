@@ -67,7 +67,7 @@ class AnswerCache:
         reply = None if entry is None else _opened(entry)
         self._on_lookup(reply is not None)
         if reply is not None:
-            return structs.replace(reply, cached=True, cost=0.0, price=None, time_to_first_token_ms=None)
+            return structs.replace(reply, cached=True, cost=0.0, price=None, time_to_first_token_ms=None, attempts=[])
         if entry is not None:
             self._cache.remove(key)
         return None

@@ -133,13 +133,31 @@ class _Try:
         """It is over, however it ended. Where the caller left in the middle, what was used is estimated."""
         self.target.running -= 1
         if self.probe:
-            self.line.circuit.left()
+            self.line.circuit.left(self.probe)
         if self.reservation is not None:
             self.settle(_estimate(request, self.characters) if self.sent and not self.failed else None)
 
 
 class _Run:
     """One request on its way."""
+
+    __slots__ = (
+        "_budget",
+        "_clock",
+        "_delay",
+        "_delivered",
+        "_destination",
+        "_first_failures",
+        "_order",
+        "_reason",
+        "_request",
+        "_shared",
+        "_started_at",
+        "_target",
+        "_terms",
+        "_trail",
+        "_tried",
+    )
 
     def __init__(self, shared: Failover, destination: Destination, request: ChatRequest, *, trail: Trail, terms: Terms) -> None:
         self._shared = shared
@@ -165,7 +183,9 @@ class _Run:
             attempt = self._begin()
             code = ""
             try:
-                async with aclosing(await self._asked(attempt)) as batches:
+                if not self._shared.unlimited:
+                    attempt.reservation = await self._admitted(attempt)
+                async with aclosing(self._asked(attempt)) as batches:
                     async for batch in batches:
                         yield self._passed(attempt, batch)
             except ParleyError as error:
@@ -221,24 +241,31 @@ class _Run:
         self._tried.append(line)
         return _Try(self._target, line, now=now)
 
-    async def _asked(self, attempt: _Try) -> AsyncGenerator[list[Event], None]:
+    def _asked(self, attempt: _Try) -> AsyncGenerator[list[Event], None]:
         target, terms, request = attempt.target, self._terms, self._request
-        has_fallback = self._order is not None and any(other.ready(attempt.began_at) for other in self._order.left)
-        if not self._shared.unlimited:
-            subject = _subject(terms.caller, request, target=target, key=attempt.line.key, may_wait=not has_fallback)
-            reserved = None if terms.place is None else terms.place.take(subject)
-            attempt.reservation = reserved or await self._shared.admission.admit(subject)
         if request.options.model != (target.model or None):
             request = structs.replace(request, options=structs.replace(request.options, model=target.model or None))
         batches = attempt.line.provider.attempt(
             request,
             whole=terms.whole and self._order is None,
             started_at=self._started_at,
-            has_fallback=has_fallback,
+            has_fallback=self._has_fallback(attempt),
         )
         attempt.sent = True
         self._trail.tries += 1
         return batches
+
+    def _has_fallback(self, attempt: _Try) -> bool:
+        """Whether somebody else would answer instead."""
+        return self._order is not None and any(other.ready(attempt.began_at) for other in self._order.left)
+
+    async def _admitted(self, attempt: _Try) -> Reservation:
+        """A place for the try: one that was taken for the request before, else a new one."""
+        target, terms = attempt.target, self._terms
+        may_wait = not self._has_fallback(attempt)
+        subject = _subject(terms.caller, self._request, target=target, key=attempt.line.key, may_wait=may_wait)
+        reserved = None if terms.place is None else terms.place.take(subject)
+        return reserved or await self._shared.admission.admit(subject)
 
     def _passed(self, attempt: _Try, batch: list[Event]) -> list[Event]:
         """What the target says goes on to the caller, and what it means is kept."""
@@ -261,7 +288,7 @@ class _Run:
         conduct = conduct_after(error)
         self._keep(attempt, error, conduct)
         if self._delivered and (self._terms.on_cut == "error" or self._order is None):
-            raise error
+            raise self._final(error)
         delay = None if self._delivered else self._delay_after(attempt, error, conduct)
         if delay is not None:
             self._delay = delay
@@ -286,7 +313,7 @@ class _Run:
         self._trail.failed(error, seconds=now - attempt.began_at)
         if conduct.sick:
             attempt.target.last_failure = reason_of(error)
-            attempt.line.circuit.failed(now, rest_seconds=rest_after(error))
+            attempt.line.circuit.failed(now, probe=attempt.probe, rest_seconds=rest_after(error))
 
     def _delay_after(self, attempt: _Try, error: ParleyError, conduct: Conduct) -> float | None:
         """Seconds until the same target is tried again, by whichever key; None where it is not."""
@@ -321,7 +348,9 @@ class _Run:
 
     def _final(self, error: ParleyError) -> ParleyError:
         """What is told in the end. What a target merely cannot do is news only where none was really asked."""
-        return error if conduct_after(error).tried else self._first_failures.get(True) or self._first_failures[False]
+        told = error if conduct_after(error).tried else self._first_failures.get(True) or self._first_failures[False]
+        told.attempts = list(self._trail.attempts)
+        return told
 
 
 def _learn(attempt: _Try, reservation: Reservation, batch: list[Event]) -> None:

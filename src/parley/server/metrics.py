@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
+
+from parley.contract.response import Attempt
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 MAX_PROVIDERS: Final = 100
@@ -45,6 +47,9 @@ class Metrics:
         self._tokens = _Labelled(Counter("parley_tokens", "Tokens of finished answers", ["provider", "kind"], registry=self._registry))
         self._provider_errors = _Labelled(
             Counter("parley_answer_errors", "Answers that failed", ["provider", "code"], registry=self._registry)
+        )
+        self._attempts = _Labelled(
+            Counter("parley_attempts_failed", "Tries of a provider that failed", ["provider", "code"], registry=self._registry)
         )
         self._refusals = _Labelled(
             Counter("parley_limit_refusals", "Requests that a limit of ours refused", ["scope", "code"], registry=self._registry)
@@ -88,6 +93,11 @@ class Metrics:
         self._tokens[label, "completion"].inc(completion_tokens)
         if first_token_ms is not None:
             self._first_token_seconds[label,].observe(first_token_ms / 1000)
+
+    def attempts_failed(self, attempts: Iterable[Attempt]) -> None:
+        """Tries that failed, whether or not another target answered then."""
+        for attempt in attempts:
+            self._attempts[self._provider(attempt.provider), attempt.code].inc()
 
     def answer_failed(self, provider: str | None, code: str) -> None:
         """An answer ended in an error; `code` is of our own closed vocabulary."""

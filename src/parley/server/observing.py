@@ -14,6 +14,7 @@ def observer(metrics: Metrics, health: Health) -> OnEnd:
 
     def observe(message: MessageRecord, error: ParleyError | None) -> None:
         provider = message.provider or ""
+        metrics.attempts_failed(message.details.attempts)
         if error is not None:
             metrics.answer_failed(provider, str(error.code))
             health.record(provider, error)

@@ -75,6 +75,7 @@ def failed_ending(error: ParleyError, fold: MessageFold, started_at: int) -> End
         complete=False,
         error=stored_error(error),
         price=None if partial is None else partial.price,
+        attempts=error.attempts,
     )
     return Ending(
         state="failed",

@@ -505,3 +505,10 @@ async def test_a_target_that_always_breaks_off_is_left_alone_too(world: World) -
     await world.answer(destination)
     await world.answer(destination)
     assert primary.calls == 4, "a probe that begins well and breaks off opens the circuit again"
+
+
+async def test_an_error_tells_every_try_that_was_made(world: World) -> None:
+    targets = [world.target(Scripted("a", [busy()])), world.target(Scripted("b", [ServerError("oops", status=500)]))]
+    with pytest.raises(ServerError) as caught:
+        await world.answer(world.route(*targets))
+    assert [attempt.provider for attempt in caught.value.attempts] == ["a", "a", "b", "b", "b"]

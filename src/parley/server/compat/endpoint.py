@@ -111,6 +111,7 @@ class Endpoint(ABC, Generic[Call]):
         except ClientGoneError:
             return Reply(b"", status=CLIENT_GONE_STATUS)
         except ParleyError as error:
+            self._metrics.attempts_failed(error.attempts)
             if error.domain == "provider":
                 self._metrics.answer_failed(error.provider, str(error.code))
             refusal = self._refusal(error, asked.call if asked is not None else None, request)
@@ -159,6 +160,7 @@ class Endpoint(ABC, Generic[Call]):
                         yield frames
                     batch = await anext(batches, None)
             except ParleyError as error:
+                self._metrics.attempts_failed(error.attempts)
                 self._metrics.answer_failed(error.provider, str(error.code))
                 yield self._error_event(error, asked, writer)
 
@@ -175,6 +177,7 @@ class Endpoint(ABC, Generic[Call]):
                 self._memory.remember(asked.caller.tenant, calls[number].id, state)
 
     def _count_answer(self, reply: ChatResponse) -> None:
+        self._metrics.attempts_failed(reply.attempts)
         self._metrics.answer_finished(
             reply.provider,
             prompt_tokens=reply.usage.prompt_tokens,
