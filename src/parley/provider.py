@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from parley.transport.auth import HeaderAuth, NoAuth
     from parley.transport.google import GoogleToken
     from parley.transport.http_provider import Dialect, HttpProvider
+    from parley.transport.settings import host_label
     from parley.wire.anthropic_messages import AnthropicMessages
     from parley.wire.anthropic_messages_clouds import AnthropicOnBedrock, AnthropicOnVertex
     from parley.wire.anthropic_messages_extra import MESSAGES_OPTIONS, hosted_messages_options
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from parley.wire.errors import plain_words, provider_error
     from parley.wire.gemini_generate import GeminiGenerate
     from parley.wire.history import EncodingWarnings, ToolIds, Turn, data_url, join_system, own_data, result_text, short_id, turns
+    from parley.wire.image_types import USUAL_TYPES, check_image_types
     from parley.wire.json_events import decode_object
     from parley.wire.json_values import count_of, list_of, object_of, text_of
     from parley.wire.model_rules import ModelRule, apply_model_rules
@@ -139,11 +141,13 @@ _NAMES = {
     "parley.contract.usage": "Usage UsageReport UsageSource",
     "parley.transport.auth": "HeaderAuth NoAuth",
     "parley.transport.http_provider": "Dialect HttpProvider",
+    "parley.transport.settings": "host_label",
     "parley.wire.anthropic_messages": "AnthropicMessages",
     "parley.wire.anthropic_messages_extra": "MESSAGES_OPTIONS hosted_messages_options",
     "parley.wire.errors": "plain_words provider_error",
     "parley.wire.gemini_generate": "GeminiGenerate",
     "parley.wire.history": "EncodingWarnings ToolIds Turn data_url join_system own_data result_text short_id turns",
+    "parley.wire.image_types": "USUAL_TYPES check_image_types",
     "parley.wire.json_events": "decode_object",
     "parley.wire.json_values": "count_of list_of object_of text_of",
     "parley.transport.amazon": "AmazonSignature",
@@ -173,6 +177,7 @@ __all__ = [
     "GRAMMAR_SCHEMA",
     "MESSAGES_OPTIONS",
     "STRICT_SCHEMA",
+    "USUAL_TYPES",
     "AmazonSignature",
     "AnthropicMessages",
     "AnthropicOnBedrock",
@@ -296,12 +301,14 @@ __all__ = [
     "VertexEmbeddings",
     "WarningRaised",
     "apply_model_rules",
+    "check_image_types",
     "count_of",
     "data_url",
     "decode_error_body",
     "decode_object",
     "downgrade",
     "error_class_for_status",
+    "host_label",
     "hosted_messages_options",
     "join_system",
     "json_instruction",

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from parley.testing.recordings import Recording
+from parley.testing.recordings import Recording, read_index, recordings_directory
+
+from .recordings_table import left_out, table
 
 
 class Reading(msgspec.Struct):
@@ -240,3 +242,16 @@ READERS: dict[str, Callable[[Recording], Reading]] = {
 def read_naively() -> Callable[[str, Recording], Reading]:
     """Reads a recording of this wire."""
     return lambda wire, recording: READERS[wire](recording)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the recordings, where they were replayed."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = list(table(reports))
+    if not lines:
+        return
+    directory = recordings_directory()
+    rows = list(read_index(directory)) if directory else []
+    terminalreporter.section(f"{len(rows)} recordings")
+    for line in (*lines, "not replayed there:", *left_out(rows)):
+        terminalreporter.write_line(line)

@@ -21,21 +21,13 @@ from parley.testing.recordings import IndexRow, Recording, load_recording, read_
 from parley.testing.replay import ReplayServer
 from parley.wire.openai_chat_server import ChatCall, decode_request
 
+from .recordings_table import OUT_OF_SCOPE, in_scope
+
 DIRECTORY = recordings_directory()
 KEY = "k-of-the-test"
 QUESTION = parley.ChatRequest(messages=[parley.Message(role="user", content="Hi")])
 # Vendors without a provider of their own: whoever uses them takes the one for everybody.
 FOR_EVERYBODY = {"openai-chat": ("openai-compatible", ""), "openai-responses": ("openai", "")}
-OUT_OF_SCOPE = {
-    "bedrock-invoke": "bodies of each model's own; Claude's are tested with their codec",
-    "cohere": "embeddings and reranking",
-    "cohere-v1": "Cohere's first version, which its second replaces",
-    "gemini-interactions": "an API that keeps the conversation itself",
-    "openai-completions": "text completions, without a conversation",
-    "openai-embeddings": "embeddings",
-    "openai-moderation": "moderation",
-    "together": "reranking",
-}
 # What each vendor calls the end of a reply; all else means that it is whole, and stops or calls a tool.
 REASONS = {
     "length": "length",
@@ -49,7 +41,6 @@ REASONS = {
     "UNEXPECTED_TOOL_CALL": "error",
     None: "unknown",
 }
-NO_CHATS = ("count-tokens", "embeddings", "generate", "rerank")
 
 
 @cache
@@ -64,10 +55,6 @@ def owners(row: IndexRow) -> Iterator[tuple[str, str]]:
         for api, wire in (("", dialect.wire), *dialect.apis.items()):
             if speaks(wire.name, row.wire_family) and is_of(name, wire.name, row.provider, called=dialect.label):
                 yield name, api
-
-
-def in_scope(row: IndexRow) -> bool:
-    return (row.wire_family not in OUT_OF_SCOPE and not row.provider.endswith(NO_CHATS)) or row.provider == "gemini-generate"
 
 
 def cases(*, lists: bool = False) -> list[Any]:
@@ -123,10 +110,17 @@ def as_value(arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "api", "file"), cases())
-async def test_a_caller_is_given_what_the_vendor_said(name: str, api: str, file: str, read_naively: Callable[..., Any]) -> None:
-    recording = load(file)
-    if recording.kind in {"error", "error-stream"} or "spliced" in file:
+async def test_a_caller_is_given_what_the_vendor_said(
+    name: str, api: str, file: str, read_naively: Callable[..., Any], record_property: Callable[[str, Any], None]
+) -> None:
+    recording, right = load(file), list[str]()
+    is_error = recording.kind in {"error", "error-stream"} or "spliced" in file
+    told = {"recording": file, "wire": wire_of(name, api, recording.model), "ways": ["error"] if is_error else ["whole", "split"]}
+    for field, value in (told | {"right": right}).items():
+        record_property(field, value)
+    if is_error:
         await assert_refused(name, api, recording)
+        right.append("error")
         return
     said = read_naively(wire_of(name, api, recording.model), recording)
     async with ReplayServer(recording) as server, provider_of(name, api, server, model=recording.model) as provider:
@@ -150,6 +144,8 @@ async def test_a_caller_is_given_what_the_vendor_said(name: str, api: str, file:
             calls = said.calls and ended in {"stop", "unknown"} and said.reason != "end_turn"
             assert reply.finish_reason == ("tool_calls" if calls else ended)
             assert (reply.provider, reply.complete) == (name, True)
+            right += ["whole"] if pieces is None else []
+    right.append("split")
 
 
 async def assert_refused(name: str, api: str, recording: Recording) -> None:

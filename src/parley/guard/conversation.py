@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from parley.contract.messages import FilePart, ImagePart, Message, Part, ReasoningPart, Role, TextPart, ToolCall, ToolResult
 from parley.guard.checks import check_text, invalid
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]*")
+_BEGINNING = 4096
 
 _PLACES: dict[type, frozenset[Role]] = {
     TextPart: frozenset({"user", "assistant", "system"}),
@@ -114,5 +119,14 @@ def _check_media(part: ImagePart | FilePart, path: str) -> None:
         invalid(path, f"has neither {'data nor url' if isinstance(part, ImagePart) else 'data, url nor id'}")
     if part.data and not part.media_type:
         invalid(f"{path}.media_type", "is missing; data needs it")
+    if part.data and (problem := _no_base64(part.data)):
+        invalid(f"{path}.data", problem)
     for name in sources:
         check_text(getattr(part, name), f"{path}.{name}")
+
+
+def _no_base64(data: str) -> str:
+    """What is wrong with data that is no base64, as far as its beginning and its letters tell; decoding it all is the vendor's."""
+    if data.startswith("data:"):
+        return "is a data URL; give what stands behind its comma, in base64, or the whole as `url`"
+    return "" if data.isascii() and _BASE64.fullmatch(data[:_BEGINNING]) else "is no base64"

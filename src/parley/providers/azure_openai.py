@@ -5,6 +5,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from parley.provider import (
     STRICT_SCHEMA,
+    USUAL_TYPES,
     AuthScheme,
     Capabilities,
     Config,
@@ -69,8 +70,8 @@ provider = Dialect(
     label="Azure OpenAI",
     description="OpenAI's models in your own Azure subscription",
     config=AzureOpenAIConfig,
-    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA),
-    apis={"chat": AzureChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA)},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA, image_types=USUAL_TYPES),
+    apis={"chat": AzureChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA, image_types=USUAL_TYPES)},
     auth=AuthScheme(header="api-key", prefix=""),
     base_url=base_url,
     # What its list of models holds is what could be deployed, not what is.

@@ -15,6 +15,7 @@ from parley.provider import (
     HeaderAuth,
     Model,
     Setting,
+    host_label,
     hosted_messages_options,
 )
 
@@ -54,7 +55,7 @@ provider = Dialect(
     wire=BedrockConverse(),
     apis={"invoke": AnthropicOnBedrock()},
     auth=authorise,
-    base_url=lambda config: config.endpoint or f"https://bedrock-runtime.{config.region}.amazonaws.com",
+    base_url=lambda config: config.endpoint or f"https://bedrock-runtime.{host_label(config.region, field='region')}.amazonaws.com",
     capabilities=Capabilities(tools=True, images=True),
     models=[
         Model("us.anthropic.claude-sonnet-4-5-20250929-v1:0", label="Claude Sonnet 4.5", description="Capable, for agents and code"),

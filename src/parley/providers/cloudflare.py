@@ -1,6 +1,7 @@
 """Cloudflare Workers AI. Wire: https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/ (read 2026-11-25)."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
 
@@ -15,7 +16,7 @@ class CloudflareConfig(Config):
 
 def base_url(config: CloudflareConfig) -> str:
     """Each account has an address of its own."""
-    return config.endpoint or f"https://api.cloudflare.com/client/v4/accounts/{config.account_id}/ai/v1"
+    return config.endpoint or f"https://api.cloudflare.com/client/v4/accounts/{quote(config.account_id, safe='')}/ai/v1"
 
 
 provider = Dialect(

@@ -5,7 +5,7 @@ https://docs.cloud.google.com/dialogflow/cx/docs/reference/rest/v3-overview (rea
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from parley.provider import Auth, Config, Dialect, DialogflowDetectIntent, ExtraOption, GoogleToken, Model, Setting
+from parley.provider import Auth, Config, Dialect, DialogflowDetectIntent, ExtraOption, GoogleToken, Model, Setting, host_label
 
 
 class DialogflowConfig(Config):
@@ -40,7 +40,11 @@ def authorise(config: DialogflowConfig) -> Auth:
 
 def base_url(config: DialogflowConfig) -> str:
     """The agent's address. ES has one agent a project and calls it by no name."""
-    host = "dialogflow.googleapis.com" if config.location in {"", "global"} else f"{config.location}-dialogflow.googleapis.com"
+    host = (
+        "dialogflow.googleapis.com"
+        if config.location in {"", "global"}
+        else f"{host_label(config.location, field='location')}-dialogflow.googleapis.com"
+    )
     base = config.endpoint.rstrip("/") or f"https://{host}/{'v3' if config.agent else 'v2'}"
     place = f"{base}/projects/{_part(config.project)}/locations/{_part(config.location or 'global')}"
     agent = f"agents/{_part(config.agent)}" if config.agent else "agent"

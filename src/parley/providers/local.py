@@ -170,6 +170,8 @@ class LocalProvider(HttpProvider):
             return added
         if name == self._settings_of_model.model and (path := Path(name).expanduser()).is_file():
             return path
+        if Path(name).suffix == ".gguf" and name == self._settings_of_model.model:
+            raise UnknownModelError(f"there is no file {name}; set LOCAL_MODEL to one, or to a model that `parley local add` has added")
         names = self._store.names()
         known = f"{', '.join(names)} can be asked for" if names else "none was added yet; `parley local add` does"
         raise UnknownModelError(f"the local model {name!r} was not added: {known}.{did_you_mean(name, names)}")

@@ -2,7 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from parley.provider import STRICT_SCHEMA, Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, OpenAIResponses, Setting
+from parley.provider import (
+    STRICT_SCHEMA,
+    USUAL_TYPES,
+    Capabilities,
+    Config,
+    Dialect,
+    ExtraOption,
+    Model,
+    OpenAIChat,
+    OpenAIResponses,
+    Setting,
+)
 
 
 class OpenAIConfig(Config):
@@ -24,8 +35,8 @@ provider = Dialect(
     label="OpenAI",
     description="GPT models from OpenAI",
     config=OpenAIConfig,
-    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA),
-    apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA)},
+    wire=OpenAIResponses(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA, image_types=USUAL_TYPES),
+    apis={"chat": OpenAIChat(embedding_encoding="base64", embedding_batch=2048, schema_subset=STRICT_SCHEMA, image_types=USUAL_TYPES)},
     capabilities=Capabilities(
         tools=True,
         tool_choice=True,

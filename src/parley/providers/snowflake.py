@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting
+from parley.provider import Capabilities, Config, Dialect, ExtraOption, Model, OpenAIChat, Setting, host_label
 
 
 class SnowflakeConfig(Config):
@@ -23,8 +23,10 @@ class SnowflakeConfig(Config):
 
 def base_url(config: SnowflakeConfig) -> str:
     """Each account has an address of its own; the underscores of its name are written as hyphens there."""
-    host = config.account.lower().replace("_", "-")
-    return config.endpoint or f"https://{host}.snowflakecomputing.com/api/v2/cortex/v1"
+    if config.endpoint:
+        return config.endpoint
+    labels = [host_label(label, field="account") for label in config.account.lower().replace("_", "-").split(".")]
+    return f"https://{'.'.join(labels)}.snowflakecomputing.com/api/v2/cortex/v1"
 
 
 provider = Dialect(

@@ -27,6 +27,7 @@ from parley.provider import (
     Target,
     UnsupportedFeatureError,
     VertexEmbeddings,
+    host_label,
     hosted_messages_options,
 )
 
@@ -114,8 +115,9 @@ def base_url(config: VertexConfig) -> str:
     """The global address has no location in its name."""
     if config.endpoint:
         return config.endpoint
-    host = "aiplatform.googleapis.com" if config.location == "global" else f"{config.location}-aiplatform.googleapis.com"
-    return f"https://{host}/v1/projects/{config.project}/locations/{config.location}"
+    location = host_label(config.location, field="location")
+    host = "aiplatform.googleapis.com" if location == "global" else f"{location}-aiplatform.googleapis.com"
+    return f"https://{host}/v1/projects/{quote(config.project, safe=':.')}/locations/{location}"
 
 
 MODELS: Sequence[Model] = (

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from parley.contract.errors import FieldProblem, InvalidRequestError
+from parley.contract.errors import ConfigurationError, FieldProblem, InvalidRequestError
 
 MAX_ERROR_BODY_BYTES = 1024 * 1024
 MAX_COMPLETE_BODY_BYTES = 64 * 1024 * 1024
@@ -22,6 +22,7 @@ _HEADER_LINES = re.compile(
     r"(?:(?!(?i:host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect):)"
     r"[!#$%&'*+.^_`|~0-9A-Za-z-]++: [\t\x20-\x7e\x80-\xff]*+\r\n)*+"
 )
+_HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 _SET_BY_TRANSPORT = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"})
 
@@ -108,3 +109,14 @@ def setting_problems(settings: ConnectionSettings, headers: Mapping[str, str]) -
             yield FieldProblem(path="ca_file", message=f"{settings.ca_file} holds no certificate in PEM form")
         except OSError as unreadable:
             yield FieldProblem(path="ca_file", message=f"{settings.ca_file} cannot be read ({unreadable.strerror})")
+
+
+def host_label(value: str, *, field: str) -> str:
+    """A value that becomes part of a host's name, where it can be one: else a key would go to whomever it names.
+
+    Raises ConfigurationError that names the field.
+    """
+    if not _HOST_LABEL.fullmatch(value):
+        problem = f"{value[:80]!r} cannot stand in the name of a host: letters, digits and hyphens alone"
+        raise ConfigurationError(f"{field}: {problem}", fields=[FieldProblem(path=field, message=problem)])
+    return value

@@ -21,6 +21,7 @@ from parley.wire.anthropic_messages_reply import MessagesDecoder, decode_message
 from parley.wire.anthropic_messages_request import MessagesOptions
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
+from parley.wire.image_types import USUAL_TYPES, check_image_types
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, list_of, object_of, text_of
 from parley.wire.model_rules import ModelRule, apply_model_rules
@@ -85,6 +86,7 @@ class AnthropicMessages:
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        check_image_types(request, USUAL_TYPES, target=target)
         warnings = EncodingWarnings()
         options = MessagesOptions(request, target, traits=traits_of(target.model, self._traits), warnings=warnings)
         history = MessagesHistory(request, target, wire=self.name, warnings=warnings)

@@ -23,6 +23,7 @@ from parley.wire.gemini_generate_models import GEMINI_TRAITS, GeminiTraits, trai
 from parley.wire.gemini_generate_reply import GenerateDecoder, decode_generate_error
 from parley.wire.gemini_generate_request import GenerateOptions
 from parley.wire.history import EncodingWarnings
+from parley.wire.image_types import GEMINI_TYPES, check_image_types
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, list_of, object_of, text_of
 
@@ -68,6 +69,7 @@ class GeminiGenerate(GeminiEmbeddings):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        check_image_types(request, GEMINI_TYPES, target=target)
         warnings = EncodingWarnings()
         traits = traits_of(target.model, self._traits)
         options = GenerateOptions(request, target, traits=traits, warnings=warnings)

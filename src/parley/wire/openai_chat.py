@@ -16,6 +16,7 @@ from parley.contract.errors import ParleyError
 from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings
+from parley.wire.image_types import check_image_types
 from parley.wire.model_rules import apply_model_rules
 from parley.wire.openai_chat_decode import OpenAIChatDecoder
 from parley.wire.openai_chat_dialect import WIRE_NAME, ChatDialect
@@ -41,6 +42,8 @@ class OpenAIChat(ChatDialect, frozen=True, kw_only=True):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        if self.image_types is not None:
+            check_image_types(request, self.image_types, target=target)
         warnings = EncodingWarnings()
         body = write_body(self, request, target=target, stream=stream, warnings=warnings)
         apply_model_rules(self.rules, target.model, body=body, warnings=warnings, strict=request.strict_options)

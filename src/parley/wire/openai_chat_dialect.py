@@ -39,8 +39,8 @@ class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     `stream_usage`: the vendor takes `stream_options` (some refuse it and report usage unasked). `reasoning_field`: where it takes its
     reasoning back ("" nowhere; "thinking": as typed chunks of the content); a vendor's `reasoning_details` always go back.
     `effort_field`: `reasoning_effort`, or an object `reasoning`. `rules`: what models take.
-    `error_codes`: what this vendor alone means by its codes, over status and words. `schema_subset`: what it takes of JSON Schema (None:
-    whatever comes).
+    `error_codes`: what this vendor alone means by its codes, over status and words. `schema_subset`: what it takes of JSON Schema, and
+    `image_types`: which images (None: whatever comes).
     Those of embeddings are in OpenAIEmbeddings.
     """
 
@@ -51,6 +51,7 @@ class ChatDialect(OpenAIEmbeddings, frozen=True, kw_only=True):
     rules: Sequence[ModelRule] = OPENAI_RULES
     error_codes: Mapping[str, type[ProviderError]] = NO_CODES
     schema_subset: SchemaSubset | None = None
+    image_types: Sequence[str] | None = None
 
     def tool_ids(self) -> ToolIds:
         """Which tool ids the vendor takes; OpenAI's are at most 40 characters."""

@@ -19,6 +19,7 @@ from parley.contract.http import AuthScheme, HttpRequest, ResponseHead, Target
 from parley.contract.options import NamedToolChoice, SchemaFormat, Tool
 from parley.contract.request import ChatRequest
 from parley.wire.history import EncodingWarnings
+from parley.wire.image_types import check_image_types
 from parley.wire.model_rules import ModelRule, apply_model_rules
 from parley.wire.openai_chat_errors import decode_error_body
 from parley.wire.openai_embeddings import OpenAIEmbeddings
@@ -45,13 +46,14 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
 
     `store` is what the vendor is told about keeping replies (None: nothing). `encrypted_thought` names the models (shell patterns)
     that are asked to send their thought encrypted, so that it can go back. `rules` say what models take, `schema_subset` what the
-    vendor takes of JSON Schema (None: whatever comes).
+    vendor takes of JSON Schema and `image_types` which images (None: whatever comes).
     """
 
     store: bool | None = False
     encrypted_thought: Sequence[str] = ("gpt-5*", "gpt-6*", "o1*", "o3*", "o4*", "codex*")
     rules: Sequence[ModelRule] = RESPONSES_RULES
     schema_subset: SchemaSubset | None = None
+    image_types: Sequence[str] | None = None
 
     name = WIRE_NAME
     capabilities = Capabilities(
@@ -85,6 +87,8 @@ class OpenAIResponses(OpenAIEmbeddings, frozen=True, kw_only=True):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        if self.image_types is not None:
+            check_image_types(request, self.image_types, target=target)
         warnings = EncodingWarnings()
         body = self._body(request, target=target, stream=stream, warnings=warnings)
         apply_model_rules(self.rules, target.model, body=body, warnings=warnings, strict=request.strict_options)

@@ -76,6 +76,16 @@ def refused(**arguments: Any) -> InvalidRequestError:
         ([{"role": "user", "content": [{"type": "image"}]}], "messages[0].content[0]", "neither data nor url"),
         ([{"role": "user", "content": [{"type": "file", "data": "A", "id": "f"}]}], "messages[0].content[0]", "data and id"),
         ([{"role": "user", "content": [{"type": "image", "data": "AAAA"}]}], "messages[0].content[0].media_type", "data needs it"),
+        (
+            [{"role": "user", "content": [{"type": "image", "media_type": "image/png", "data": "%%% no"}]}],
+            "messages[0].content[0].data",
+            "is no base64",
+        ),
+        (
+            [{"role": "user", "content": [{"type": "image", "media_type": "image/png", "data": "data:image/png;base64,AAAA"}]}],
+            "messages[0].content[0].data",
+            "is a data URL",
+        ),
         ([{"role": "user", "content": [CALL]}], "messages[0].content[0].type", "role user cannot hold"),
         ([{"role": "system", "content": [{"type": "image", "url": "u"}]}], "messages[0].content[0].type", "role system cannot hold"),
         ([{"role": "assistant", "content": [RESULT]}], "messages[0].content[0].type", "role assistant cannot hold"),

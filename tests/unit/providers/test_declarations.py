@@ -10,6 +10,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+import parley
 from parley.contract.capabilities import Capabilities
 from parley.contract.codec import Codec
 from parley.contract.config import config_fields
@@ -307,3 +308,53 @@ def test_ollamas_host_may_be_written_as_for_its_server_with_either_api(host: str
 def test_a_host_that_is_none_is_told_by_its_variable(host: str) -> None:
     problems = Registry.from_environment(environ={"OLLAMA_HOST": host}).problems()
     assert [problem.path for problem in problems] == ["OLLAMA_HOST"]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "more"),
+    [
+        ("bedrock", "region", {}),
+        ("vertex", "location", {"project": "p"}),
+        ("dialogflow", "location", {"project": "p"}),
+        ("snowflake", "account", {"api_key": "k"}),
+    ],
+)
+def test_what_becomes_part_of_a_hosts_name_cannot_name_another_host(name: str, field: str, more: dict[str, str]) -> None:
+    for elsewhere in ("evil.example/", "evil.example#", "a b", "-", "x@evil.example"):
+        with pytest.raises(parley.ConfigurationError, match="cannot stand in the name of a host") as refused:
+            parley.load_provider(name, **more, **{field: elsewhere})
+        assert field in refused.value.fields[0].path.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_taken"),
+    [
+        ("openai", "image/tiff", False),
+        ("openai", "image/jpg", True),
+        ("azure-openai", "image/bmp", False),
+        ("anthropic", "image/svg+xml", False),
+        ("gemini", "image/gif", False),
+        ("gemini", "image/heic", True),
+        ("groq", "image/tiff", True),
+    ],
+)
+def test_an_image_of_a_type_that_the_vendor_does_not_take_is_refused_with_its_place(name: str, kind: str, is_taken: bool) -> None:
+    picture = parley.ImagePart(media_type=kind, data="AAAA")
+    shown = parley.ToolResult(tool_call_id="c", content=[parley.TextPart(text="see"), picture])
+    call = parley.Message(role="assistant", content=[parley.ToolCall(id="c", name="look", arguments="{}")])
+    for messages, place in (
+        ([parley.Message(role="user", content=[picture])], "messages[0].content[0].media_type"),
+        (
+            [parley.Message(role="user", content="?"), call, parley.Message(role="tool", content=[shown])],
+            "messages[2].content[0].content[1].media_type",
+        ),
+    ):
+        request = parley.ChatRequest(messages=messages)
+        dialect = import_module(f"parley.providers.{name.replace('-', '_')}").provider
+        for wire in (dialect.wire, *dialect.apis.values()):
+            if is_taken:
+                assert wire.encode(request, target=Target(provider=name, model="m", endpoint="https://x.example"), stream=False).body
+                continue
+            with pytest.raises(parley.UnsupportedFeatureError, match=f"takes no {re.escape(kind)}; it takes image/png") as refused:
+                wire.encode(request, target=Target(provider=name, model="m", endpoint="https://x.example"), stream=False)
+            assert refused.value.fields[0].path == place
