@@ -139,6 +139,8 @@ async def test_an_answer_is_read_on_the_other_server_over_sse_and_websocket_whil
     async with pair.asking(session_id, "slow") as events, socket_of(pair.there, pair.token) as socket:
         seen = await read_until_acknowledged(events, 2)
         message_id, seq = acknowledged(seen)
+        second = await pair.there.request("POST", "/api/v1/chat/message", token=pair.token, json={"sessionId": session_id, "message": "x"})
+        assert (second.status, second.json()["code"]) == (409, "generation_running")
         await socket.say("resume", sessionId=session_id)
         stream = f"/api/v1/chat/sessions/{session_id}/stream"
         last_event_id = {"Last-Event-ID": f"{message_id}:{seq}"}

@@ -261,17 +261,36 @@ async def test_without_storage_nothing_is_asked_and_the_session_is_free_again(ta
     assert (await talk.say(session_id, "x")).text == "echo: x "
 
 
+def log_away(_make: object) -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_exception(StorageUnavailableError("away"))
+    return done
+
+
+async def test_what_waits_for_a_database_that_is_away_has_bounds(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk.stored, "log", log_away)
+    monkeypatch.setattr(answers, "MAX_UNSTORED_EVENTS", 50)
+
+    async def endless(_request: ChatRequest) -> AsyncIterator[Event]:
+        while True:
+            yield TextDelta("word ")
+            await asyncio.sleep(0)
+
+    talk.play = endless
+    reader = Reader(await talk.chat.send(talk.principal, await talk.session(), "x"))
+    await reader.to_the_end()
+    last = reader.seen[-1].event
+    assert isinstance(last, DoneEvent)
+    assert last.finish_reason == "interrupted"
+    assert 50 < last.seq < 5000
+
+
 async def test_storage_that_stays_away_ends_a_running_answer_as_interrupted(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     tap = Tap()
     talk.play = tap.play
     reader = Reader(await talk.chat.send(talk.principal, await talk.session(), "x"))
 
-    def away(_make: object) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_exception(StorageUnavailableError("away"))
-        return done
-
-    monkeypatch.setattr(talk.stored, "log", away)
+    monkeypatch.setattr(talk.stored, "log", log_away)
     monkeypatch.setattr(answers, "RETRY_SECONDS", 0.001)
     monkeypatch.setattr(answers, "STORAGE_PATIENCE_SECONDS", 0.01)
     tap.pour("text ")
