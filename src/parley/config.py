@@ -311,6 +311,10 @@ def _with_secrets(settings: Settings, problems: list[FieldProblem]) -> Settings:
     sealing = _secrets(settings.sealing_keys, "PARLEY_SECRET_KEY", settings, problems=problems, warnings=warnings)
     if not loopback and not settings.production and not settings.jwt_secret:
         warnings.append(f"HOST={settings.host} can be reached from other machines; set PARLEY_ENV=production and a JWT_SECRET of your own")
+    if settings.database_url.startswith("postgresql") and not settings.redis_url:
+        warnings.append(
+            "REDIS_URL is not set: this server takes itself for the only one, and each further one would count limits by itself"
+        )
     return structs.replace(settings, jwt_secret=jwt_secrets[0] if jwt_secrets else "", sealing_keys=sealing, warnings=warnings)
 
 

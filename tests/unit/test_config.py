@@ -149,3 +149,27 @@ def test_the_table_describes_every_variable_and_shows_no_value() -> None:
     assert described["JWT_SECRET"].secret
     assert all(line.help for line in described.values())
     assert len(described) == len([name for name in Settings.__struct_fields__ if name != "warnings"])
+
+
+def test_several_servers_are_told_what_they_need(tmp_path: Path) -> None:
+    shared = {"DATABASE_URL": "postgres://parley@db/parley", "JWT_SECRET": STRONG, "PARLEY_SECRET_KEY": STRONG}
+    assert any("REDIS_URL" in warning for warning in load(tmp_path, **shared).warnings)
+    assert load(tmp_path, **shared, REDIS_URL="rediss://:canary-word@redis:6380/1").warnings == []
+    assert "canary-word" not in scrub("redis says canary-word")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", "http://redis"),
+        ("REDIS_URL", "redis://redis/first"),
+        ("ANSWER_HEARTBEAT_SECONDS", "0"),
+        ("ANSWER_HEARTBEAT_SECONDS", "nan"),
+        ("ANSWER_DEAD_AFTER_SECONDS", "14"),
+        ("DATABASE_URL", "mysql://db/parley"),
+    ],
+)
+def test_what_servers_could_not_work_together_with_is_refused(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, **{variable: value})
+    assert [problem.path for problem in caught.value.fields] == [variable]
