@@ -141,6 +141,9 @@ async def test_an_answer_is_read_on_the_other_server_over_sse_and_websocket_whil
         message_id, seq = acknowledged(seen)
         second = await pair.there.request("POST", "/api/v1/chat/message", token=pair.token, json={"sessionId": session_id, "message": "x"})
         assert (second.status, second.json()["code"]) == (409, "generation_running")
+        path = f"/api/v1/chat/sessions/{session_id}"
+        assert (await pair.there.request("GET", path, token=pair.token)).json()["running"] is True
+        assert (await pair.there.request("DELETE", f"{path}/context", token=pair.token)).status == 409
         await socket.say("resume", sessionId=session_id)
         stream = f"/api/v1/chat/sessions/{session_id}/stream"
         last_event_id = {"Last-Event-ID": f"{message_id}:{seq}"}

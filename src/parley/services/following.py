@@ -18,7 +18,7 @@ from parley.services.endings import last_event, raised_error
 from parley.services.errors import NotFoundError, StorageUnavailableError
 from parley.services.events import DoneEvent, ErrorEvent, Frame, SnapshotEvent, shown_parts, text_of
 from parley.services.folding import fold_log, read_log
-from parley.services.relays import FRAMES, LEASE_SECONDS, WATCH, Frames, Watch
+from parley.services.relays import FRAMES, LEASE_SECONDS, LEAVE, WATCH, Frames, Watch
 from parley.storage.generations import GenerationRecord
 from parley.storage.generations import Generations as StoredGenerations
 from parley.storage.messages import MessageRecord, Messages
@@ -41,6 +41,7 @@ class Watches:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self._open: dict[str, _Watch] = {}
+        self._goodbyes: set[asyncio.Task[bool]] = set()
         bus.on(FRAMES, self._deliver)
 
     def open(self, message_id: str) -> _Watch:
@@ -51,12 +52,15 @@ class Watches:
 
     def renamed(self, watch: _Watch, watch_id: str) -> None:
         """Let what still comes under the old name find nobody."""
-        self._open.pop(watch.watch_id, None)
+        self.closed(watch)
         self._open[watch_id] = watch
 
     def closed(self, watch: _Watch) -> None:
-        """Nobody reads it any more; the other side learns that from our silence."""
+        """Nobody reads it any more: say so, for an answer may be one that ends when its last reader goes."""
         self._open.pop(watch.watch_id, None)
+        goodbye = asyncio.get_running_loop().create_task(self.bus.publish(LEAVE, watch.watch_id.encode()))
+        self._goodbyes.add(goodbye)
+        goodbye.add_done_callback(self._goodbyes.discard)
 
     def _deliver(self, _sender: str, data: bytes) -> None:
         try:
@@ -92,7 +96,8 @@ class _Watch:
             self._begin_anew()
         else:
             self._waiting += frames
-        self._news.set()
+        if frames:  # without any it is a sign of life
+            self._news.set()
 
     async def ask(self, *, anew: bool = False) -> None:
         """Ask for the answer, `anew` from another snapshot; where it is being sent, say now and then that we are still here."""
@@ -105,12 +110,15 @@ class _Watch:
 
     async def next(self) -> list[Frame]:
         """What came, or nothing after a while."""
-        seconds = SILENT_SECONDS if self.live else self._poll_seconds
+        live = self.live
+        seconds = SILENT_SECONDS if live else self._poll_seconds
         self._poll_seconds = POLL_SECONDS
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
         except TimeoutError:
+            if live:
+                self._heard = False  # until it gives a sign of life, which it is asked for
             return []
         self._news.clear()
         frames, self._waiting = self._waiting, []

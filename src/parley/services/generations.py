@@ -116,6 +116,10 @@ class Generations:
         """The answer that is being made in a session."""
         return self._live.get(session_id)
 
+    async def runs(self, session_id: str) -> bool:
+        """Whether an answer is being made in a session, here or by another server."""
+        return session_id in self._live or (self._shared and await self._stored.find_running(session_id) is not None)
+
     async def begin(self, answer: Answer, beginning: Beginning, *, batches: Batches) -> None:
         """Store the question, then let the provider be called. Raises ConflictError, QueueFullError, StorageUnavailableError."""
         session_id = answer.message.session_id

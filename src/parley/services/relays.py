@@ -15,11 +15,12 @@ from parley.services.events import Frame
 from parley.telemetry import get_logger
 
 WATCH: Final = "answer.watch"
+LEAVE: Final = "answer.leave"
 FRAMES: Final = "answer.frames"
 CANCEL: Final = "answer.cancel"
 
 LEASE_SECONDS: Final = 10.0
-"""A reader that has not asked again for so long is gone."""
+"""A reader that has not asked again for so long is gone, though it did not say so."""
 WINDOW_SECONDS: Final = 0.01
 """The first event goes at once; what comes within this time after a message goes into the next."""
 FINISH_SECONDS: Final = 3.0
@@ -61,6 +62,7 @@ class Relays:
         self._find = find
         self._relays: dict[str, _Relay] = {}
         bus.on(WATCH, self._watch)
+        bus.on(LEAVE, self._leave)
         bus.on(CANCEL, self._cancel)
 
     async def finish(self) -> None:
@@ -82,6 +84,10 @@ class Relays:
             self._relays[watch.watch_id] = relay
             relay.task.add_done_callback(lambda _: self._relays.pop(watch.watch_id, None))
 
+    def _leave(self, _sender: str, data: bytes) -> None:
+        if (relay := self._relays.get(data.decode("ascii", "replace"))) is not None:
+            relay.end()
+
     def _cancel(self, _sender: str, data: bytes) -> None:
         try:
             cancel = _cancels.decode(data)
@@ -102,12 +108,15 @@ class _Relay:
         self._pending: list[Frame] = []
         self._news = asyncio.Event()
         self._whole = False
+        self._asked = False
         self._lease: asyncio.TimerHandle | None = None
         self.task = asyncio.get_running_loop().create_task(self._run())
         self.renew()
 
     def renew(self) -> None:
-        """The reader is still there."""
+        """The reader is still there, and is told that we are."""
+        self._asked = True
+        self._news.set()
         if self._lease is not None:
             self._lease.cancel()
         self._lease = asyncio.get_running_loop().call_later(LEASE_SECONDS, self.end)
@@ -144,7 +153,8 @@ class _Relay:
             await self._news.wait()
             self._news.clear()
             frames, self._pending = self._pending, []
-            if frames and not await self._bus.send(self._reader, FRAMES, _encode(Frames(self._watch_id, frames))):
+            asked, self._asked = self._asked, False
+            if (frames or asked) and not await self._bus.send(self._reader, FRAMES, _encode(Frames(self._watch_id, frames))):
                 return
             if self._whole and not self._pending:
                 return

@@ -138,7 +138,8 @@ class Sessions:
 
     async def get(self, principal: Principal, session_id: str) -> SessionView:
         """One session. Raises NotFoundError."""
-        return self._view(await self._stored.get(principal.user_id, session_id))
+        session = await self._stored.get(principal.user_id, session_id)
+        return session_view(session, running=await self._generations.runs(session_id))
 
     async def update(self, principal: Principal, session_id: str, changes: SessionChanges) -> SessionView:
         """Change some of it. Raises NotFoundError, and what `create` raises."""
@@ -183,7 +184,7 @@ class Sessions:
     async def clear_context(self, principal: Principal, session_id: str) -> None:
         """Send nothing of what was said so far; it stays visible. Raises NotFoundError, ConflictError while an answer is made."""
         session = await self._stored.get(principal.user_id, session_id)
-        if self._generations.live(session_id) is not None:
+        if await self._generations.runs(session_id):
             raise running_already()
         changes = {"context_after_id": session.shown_leaf_id, "context_summary": None}
         await self._stored.update(principal.user_id, session_id, changes=changes, at=now_ms())
@@ -213,9 +214,6 @@ class Sessions:
             average_response_time=round(sum(times) / len(times)) if times else None,
             models=list(uses.values()),
         )
-
-    def _view(self, session: SessionRecord) -> SessionView:
-        return session_view(session, running=self._generations.live(session.id) is not None)
 
     def _target(self, provider: str | None, model: str | None, preferred: Preferences) -> tuple[str, str]:
         client = self._client()

@@ -55,7 +55,7 @@ class Summaries:
         whatever the provider raises; then nothing has changed.
         """
         session, path = await self._messages.context(principal.user_id, session_id)
-        if self._generations.live(session_id) is not None:
+        if await self._generations.runs(session_id):
             raise running_already()
         begun_after = bool(path) and path[0].id == session.context_after_id
         covered = path[1:] if begun_after else path

@@ -145,6 +145,19 @@ async def test_stop_reaches_the_replica_that_writes(replicas: Replicas, *, cut: 
     assert (await replicas.talk.shown(session_id))[-1] == "half"
 
 
+async def test_an_answer_that_ends_with_its_last_reader_counts_those_of_other_replicas(replicas: Replicas) -> None:
+    session_id, generation = await replicas.begin("word ", on_disconnect="cancel")
+    here, there = Reader(generation), await replicas.follow(session_id)
+    await here.until("word ")
+    await there.until("word ")
+    await here.leave()
+    replicas.tap.pour("more ")
+    await there.until("word more ")
+    await there.leave()
+    again = await replicas.follow(session_id)
+    assert (await to_the_end(again)).finish_reason == "cancelled"
+
+
 async def test_the_same_key_on_another_replica_waits_for_the_same_answer(replicas: Replicas) -> None:
     session_id, generation = await replicas.begin("once", idempotency_key="k")
     again = await replicas.there.send(replicas.talk.principal, session_id, "q", idempotency_key="k")
