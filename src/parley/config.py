@@ -170,6 +170,11 @@ def load_settings(*, environ: Mapping[str, str] | None = None, directory: Path |
     return settings
 
 
+def changed_variables(before: Settings, after: Settings) -> list[str]:
+    """Which variables say something else than before."""
+    return [variable.name for name, variable in _table().items() if getattr(before, name) != getattr(after, name)]
+
+
 def describe() -> list[SettingDescription]:
     """Every variable of the server, in order, for the configuration table and `.env.example`."""
     fields = {field.name: field for field in structs.fields(Settings)}

@@ -17,6 +17,7 @@ from parley.guard.clock import Clock
 from parley.registry.loading import Registry
 from parley.server.app import build_app
 from parley.server.composition import Services
+from parley.server.rereading import rereading
 from parley.server.websocket import MAX_FRAME_BYTES
 
 from .server_process import REPLY_SECONDS, ServerProcess
@@ -48,7 +49,8 @@ class ServerInside(ServerProcess):
         """Serve on a free port until `aclose`."""
         settings = load_settings(environ=self._environ, directory=self._directory)
         registry = Registry.from_environment(environ=self._environ, directory=self._directory, clock=self._clock)
-        self.services = await Services.open(settings, registry)
+        read = rereading(settings, environ=self._environ, directory=self._directory)
+        self.services = await Services.open(settings, registry, read=read)
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app = build_app(settings, self.services)

@@ -19,7 +19,7 @@ from parley.registry.discovery import BUILT_IN, provider_files
 from parley.registry.environment import Environment
 from parley.registry.instances import provider_directories
 from parley.registry.loading import CONFIG_VARIABLE, FILE_NAME, Registry
-from parley.services.providers import Providers
+from parley.services.configuration import Configuration
 from parley.telemetry import scrub
 
 INTERVAL_SECONDS = 0.25
@@ -46,10 +46,10 @@ class Reloader:
         self._own = own if checkout_of(own) is not None else None
         self._taken = self._look()
 
-    async def run(self, providers: Providers) -> None:
+    async def run(self, configuration: Configuration) -> None:
         """Watch until cancelled."""
-        self._environment = providers.client.registry.environment
-        self._tell_broken(providers.client.registry.descriptions())
+        self._environment = configuration.client.registry.environment
+        self._tell_broken(configuration.client.registry.descriptions())
         before = self._taken
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
@@ -57,10 +57,10 @@ class Reloader:
             if now == before and now != self._taken:
                 changed = [path for path in {**self._taken, **now} if self._taken.get(path) != now.get(path)]
                 self._taken = now
-                await self._take(changed, providers)
+                await self._take(changed, configuration)
             before = now
 
-    async def _take(self, changed: list[Path], providers: Providers) -> None:
+    async def _take(self, changed: list[Path], configuration: Configuration) -> None:
         for path in changed:
             if path.parent == self._own:
                 _forget(path)
@@ -68,18 +68,16 @@ class Reloader:
         try:
             # In a thread: a provider file may take its time when it is imported.
             registry, descriptions = await asyncio.to_thread(self._read)
+            await configuration.replace(registry, broken_files=True)
         except ConfigurationError as error:
             self._say("broken", f"{error.message}; what was there before goes on")
             return
         except Exception as error:  # noqa: BLE001 - a provider file may raise anything, and must not end the watching
             self._say("broken", f"{scrub(f'{type(error).__name__}: {error}')}; what was there before goes on")
             return
-        await providers.reload(registry)
         self._environment = registry.environment
         for path in changed:
             self._tell(path, descriptions)
-        for problem in registry.problems():
-            self._say("warning", f"{problem.path}: {problem.message}")
 
     def _read(self) -> tuple[Registry, list[ProviderDescription]]:
         registry = Registry.from_environment(environ=self._environ)

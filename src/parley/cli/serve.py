@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from parley.cli.reloading import Reloader
     from parley.config import Settings
-    from parley.registry.loading import Registry
     from parley.server.composition import Services
 
 DRAIN_SECONDS = 20
@@ -63,6 +62,8 @@ async def _serve(environ: Mapping[str, str], *, dev: bool) -> None:
     from parley import __version__
     from parley.config import load_settings
     from parley.registry.loading import Registry
+    from parley.server.composition import Services
+    from parley.server.rereading import rereading
     from parley.telemetry import configure
 
     settings = load_settings(environ=environ)
@@ -76,7 +77,10 @@ async def _serve(environ: Mapping[str, str], *, dev: bool) -> None:
     listening = _listen(settings)
     with listening:
         # PORT=0 asks for any free port: links must name the one that it became.
-        await _run(structs.replace(settings, port=listening.getsockname()[1]), registry, listening, reloader)
+        bound = structs.replace(settings, port=listening.getsockname()[1])
+        services = await Services.open(bound, registry, read=rereading(settings, environ=environ))
+        _say("data", str(settings.data_directory))
+        await _run(bound, services, listening, reloader)
 
 
 def _reloader(environ: Mapping[str, str]) -> Reloader:
@@ -87,18 +91,15 @@ def _reloader(environ: Mapping[str, str]) -> Reloader:
     return Reloader(environ=environ, say=_say)
 
 
-async def _run(settings: Settings, registry: Registry, listening: socket.socket, reloader: Reloader | None) -> None:
+async def _run(settings: Settings, services: Services, listening: socket.socket, reloader: Reloader | None) -> None:
     import asyncio
     import gc
 
     from uvicorn import Config
 
     from parley.server.app import build_app
-    from parley.server.composition import Services
     from parley.server.websocket import MAX_FRAME_BYTES
 
-    services = await Services.open(settings, registry)
-    _say("data", str(settings.data_directory))
     config = Config(
         build_app(settings, services),
         http="httptools",
@@ -117,7 +118,7 @@ async def _run(settings: Settings, registry: Registry, listening: socket.socket,
     # What was made while starting lives as long as the process; the collector need never look at it again.
     gc.collect()
     gc.freeze()
-    watching = asyncio.create_task(reloader.run(services.providers)) if reloader is not None else None
+    watching = asyncio.create_task(reloader.run(services.configuration)) if reloader is not None else None
     try:
         await _server(config, services, settings.url).serve(sockets=[listening])
     finally:
@@ -134,7 +135,9 @@ def _server(config: Any, services: Services, url: str) -> Any:
     from uvicorn import Server
 
     class _Server(Server):
-        """Says when it is ready, and ends with status 0 on Ctrl-C and SIGTERM: uvicorn's own would die of the signal."""
+        """Says when it is ready, reads its configuration anew on SIGHUP, and ends with status 0 on Ctrl-C and SIGTERM: uvicorn's own
+        would die of the signal.
+        """
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -152,9 +155,32 @@ def _server(config: Any, services: Services, url: str) -> Any:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.handle_exit, number, None)
+            reloads: set[asyncio.Task[None]] = set()
+
+            def reload() -> None:
+                reloads.add(task := asyncio.create_task(_reload(services)))
+                task.add_done_callback(reloads.discard)
+
+            if hasattr(signal, "SIGHUP"):  # there is none on Windows
+                loop.add_signal_handler(signal.SIGHUP, reload)
             yield
 
     return _Server(config)
+
+
+async def _reload(services: Services) -> None:
+    """All or nothing, and told either way: whoever sent the signal reads it here."""
+    from parley.contract.errors import ParleyError
+
+    try:
+        reloaded = await services.reloading.reload(by=None)
+    except ParleyError as error:
+        problems = [f"{problem.path}: {problem.message}" for problem in error.fields] or [error.message]
+        _say("refused", "\n".join(["the configuration stays as it was", *problems]))
+        return
+    _say("reloaded", f"the configuration, generation {reloaded.generation}")
+    if reloaded.needs_restart:
+        _say("warning", f"{', '.join(reloaded.needs_restart)}: counts from the next start on")
 
 
 def _listen(settings: Settings) -> socket.socket:

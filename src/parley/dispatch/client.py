@@ -30,7 +30,7 @@ from parley.dispatch.cache import AnswerCache, through
 from parley.dispatch.directory import Directory
 from parley.dispatch.failover import Failover, OnCut, Terms
 from parley.dispatch.holding import held
-from parley.dispatch.resolution import resolve_embedding_model, resolve_model
+from parley.dispatch.resolution import default_problem, resolve_embedding_model, resolve_model
 from parley.dispatch.shared import Shared
 from parley.dispatch.targets import Destination
 from parley.dispatch.trail import Trail
@@ -342,14 +342,8 @@ class Client:
 
     def _check_default(self) -> None:
         """A default that means nothing is told at start-up, not at the first request."""
-        chosen = self._registry.chosen_default
-        if chosen is None:
-            return
-        try:
-            self.resolve(chosen.value)
-        except CallerError as error:
-            problem = FieldProblem(path=chosen.variable, message=error.message)
-            raise ConfigurationError(f"{chosen.variable}: {error.message}", fields=[problem]) from error
+        if (problem := default_problem(self._registry)) is not None:
+            raise ConfigurationError(f"{problem.path}: {problem.message}", fields=[problem])
 
 
 def _refuse_unknown(given: Mapping[str, object], known: type, *, method: str) -> None:

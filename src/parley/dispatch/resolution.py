@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parley.contract.errors import FieldProblem, UnknownModelError, UnknownProviderError, UnsupportedFeatureError
+from parley.contract.errors import CallerError, FieldProblem, UnknownModelError, UnknownProviderError, UnsupportedFeatureError
 from parley.guard.suggestions import did_you_mean
 from parley.registry.configuration_file import Route
 from parley.registry.loading import Registry
@@ -60,6 +60,18 @@ def resolve_embedding_model(registry: Registry, model: str) -> tuple[str, str]:
     if offering:
         return next((name for name in offering if registry.is_configured(name)), offering[0]), model
     return resolve_model(registry, model)
+
+
+def default_problem(registry: Registry) -> FieldProblem | None:
+    """Why the default that the operator chose means nothing; None where it means something, or none was chosen."""
+    chosen = registry.chosen_default
+    if chosen is None:
+        return None
+    try:
+        resolve_model(registry, chosen.value)
+    except CallerError as error:
+        return FieldProblem(path=chosen.variable, message=error.message)
+    return None
 
 
 def route_named(registry: Registry, name: str) -> Route | None:

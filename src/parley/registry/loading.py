@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from parley.contract.capabilities import Limits, Model
 from parley.contract.codec import Codec
 from parley.contract.config import config_fields
@@ -34,6 +36,7 @@ from parley.registry.instances import DEMO, PANEL, Index, Instance, Override, bu
 from parley.registry.making import listed_models, made
 from parley.registry.price_list import Seller
 from parley.registry.proof import Proven, proven_by, shipped_proof
+from parley.registry.route_checks import problems_of, routes_over
 from parley.registry.switches import switch_problems, why_the_demo_is_off
 from parley.telemetry import register_secrets
 
@@ -103,9 +106,10 @@ class Registry:
         index = build_index(environment, file, provider_directories(environment, place, problems))
         return cls(environment, file, index, problems=problems, clock=clock)
 
-    def with_overrides(self, overrides: Sequence[Override]) -> Registry:
-        """A registry of the same sources with these settings over them. This one, and what it made, stays as it is."""
-        return Registry(self.environment, self.file, overridden(self._index, overrides), problems=self._own_problems, clock=self.clock)
+    def with_overrides(self, overrides: Sequence[Override], routes: Sequence[Route] = ()) -> Registry:
+        """A registry of the same sources with these settings and routes over them. This one, and what it made, stays as it is."""
+        file = structs.replace(self.file, routes=routes_over(self.file.routes, routes))
+        return Registry(self.environment, file, overridden(self._index, overrides), problems=self._own_problems, clock=self.clock)
 
     def names(self) -> list[str]:
         """Every name that can be asked for, in the order in which providers are asked for a model."""
@@ -113,8 +117,12 @@ class Registry:
 
     @property
     def routes(self) -> Sequence[Route]:
-        """The operator's routes."""
+        """The operator's routes, and those that administrators set."""
         return self.file.routes
+
+    def route_problems(self, route: Route, *, path: str = "") -> list[FieldProblem]:
+        """What keeps a route from being one of these; `path` stands before each field."""
+        return list(problems_of(route, self._index.instances, routes=[each.name for each in self.routes], path=path))
 
     def get(self, name: str) -> GuardedProvider:
         """The guarded provider of this name, made once. Raises as `load_provider` does."""

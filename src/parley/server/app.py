@@ -21,11 +21,13 @@ from parley.server.metrics import Metrics
 from parley.server.openapi import openapi_document
 from parley.server.pages import Pages
 from parley.server.policy import Method, Route, SocketRoute
+from parley.server.routes.administration import AdministrationRoutes
 from parley.server.routes.attachments import AttachmentRoutes
 from parley.server.routes.auth import AuthRoutes
 from parley.server.routes.chat import ChatRoutes
 from parley.server.routes.extracts import ExtractRoutes
 from parley.server.routes.keys import KeyRoutes
+from parley.server.routes.model_routes import ModelRouteRoutes
 from parley.server.routes.providers import ProviderRoutes
 from parley.server.routes.sessions import SessionRoutes
 from parley.server.routes.socket import ChatSocket
@@ -100,6 +102,7 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
         check=services.check,
         draining=lambda: services.draining,
         limits_are_local=lambda: services.shared.local,
+        generation=lambda: services.configuration.generation,
     )
     for group in (
         system,
@@ -108,6 +111,8 @@ def route_table(settings: Settings, services: Services, *, metrics: Metrics) -> 
         KeyRoutes(services.keys),
         AttachmentRoutes(services.attachments),
         ProviderRoutes(services.providers),
+        ModelRouteRoutes(services.model_routes),
+        AdministrationRoutes(services.reloading, services.configuration.audit),
         SessionRoutes(services.sessions, services.accounts),
         ExtractRoutes(services.exports, services.summaries, services.usage),
         ChatRoutes(services.chat, metrics=metrics),

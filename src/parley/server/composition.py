@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from sqlalchemy import text
 
@@ -9,20 +11,26 @@ from parley.bus.memory import MemoryBus
 from parley.bus.opening import open_bus
 from parley.bus.redis import RedisBus
 from parley.config import Settings
+from parley.dispatch.client import Client
 from parley.dispatch.shared import Shared
 from parley.registry.loading import Registry
 from parley.server.metrics import Metrics
 from parley.server.observing import observer
+from parley.server.rereading import rereading
 from parley.server.sharing import shared_by
 from parley.services.accounts import Accounts
 from parley.services.admission import Admission
 from parley.services.attachments import Attachments
 from parley.services.chat import Chat
+from parley.services.configuration import Configuration
 from parley.services.endpoints import EndpointPolicy
 from parley.services.exports import Exports
 from parley.services.generations import Generations, Heartbeat
 from parley.services.keys import ApiKeys
+from parley.services.model_routes import ModelRoutes
+from parley.services.provider_overrides import ProviderOverrides
 from parley.services.providers import Providers
+from parley.services.reloading import Reloading, Sources
 from parley.services.secrets import SecretBox
 from parley.services.sessions import Sessions
 from parley.services.summaries import Summaries
@@ -45,7 +53,10 @@ class Services(Struct, kw_only=True):
     accounts: Accounts
     keys: ApiKeys
     attachments: Attachments
+    configuration: Configuration
     providers: Providers
+    model_routes: ModelRoutes
+    reloading: Reloading
     chat: Chat
     sessions: Sessions
     summaries: Summaries
@@ -56,10 +67,10 @@ class Services(Struct, kw_only=True):
     draining: bool = False
 
     @classmethod
-    async def open(cls, settings: Settings, registry: Registry | None = None) -> Services:
+    async def open(cls, settings: Settings, registry: Registry | None = None, *, read: Callable[[], Sources] | None = None) -> Services:
         """Open the database, bring it up to date, and build everything on it. Raises ParleyError in words for the operator.
 
-        Without a `registry`: what the process's environment and directory configure.
+        Without a `registry`: what the process's environment and directory configure. `read` reads the same sources again.
         """
         registry = registry or Registry.from_environment()
         database = await Database.open(settings.database_url)
@@ -69,7 +80,7 @@ class Services(Struct, kw_only=True):
             await database.aclose()
             raise
         try:
-            services = cls._build(settings, database, registry, bus)
+            services = cls._build(settings, database, registry, bus=bus, read=read or rereading(settings))
             await services.accounts.prepare()
             await services.providers.start()
             await services.chat.recover()
@@ -80,7 +91,9 @@ class Services(Struct, kw_only=True):
         return services
 
     @classmethod
-    def _build(cls, settings: Settings, database: Database, registry: Registry, bus: MemoryBus | RedisBus) -> Services:
+    def _build(
+        cls, settings: Settings, database: Database, registry: Registry, *, bus: MemoryBus | RedisBus, read: Callable[[], Sources]
+    ) -> Services:
         admission = Admission(
             settings.registration,
             invite_code=settings.invite_code,
@@ -91,14 +104,12 @@ class Services(Struct, kw_only=True):
         accounts = Accounts(database, tokens=Tokens(settings.jwt_secret), admission=admission)
         metrics = Metrics()
         shared = shared_by(metrics, bus)
-        providers = Providers(
-            database,
-            registry=registry,
-            box=SecretBox(settings.sealing_keys),
-            endpoints=EndpointPolicy(settings.allowed_endpoints),
-            shared=shared,
-            bus=bus,
-        )
+        overrides = ProviderOverrides(SecretBox(settings.sealing_keys), EndpointPolicy(settings.allowed_endpoints))
+        configuration = Configuration(database, registry=registry, overrides=overrides, bus=bus, shared=shared)
+
+        def client() -> Client:
+            return configuration.client
+
         messages, stored = Messages(database), StoredGenerations(database)
         metrics.watch_bus(connected=lambda: bus.connected, replicas=lambda: bus.replicas)
         generations = Generations(
@@ -107,11 +118,11 @@ class Services(Struct, kw_only=True):
             shared=database.shared,
             bus=bus,
             heartbeat=Heartbeat(seconds=settings.answer_heartbeat_seconds, dead_after_seconds=settings.answer_dead_after_seconds),
-            on_end=observer(metrics, providers.health),
+            on_end=observer(metrics, configuration.health),
         )
         stored_sessions = StoredSessions(database)
         chat = Chat(
-            lambda: providers.client,
+            client,
             sessions=stored_sessions,
             messages=messages,
             attachments=StoredAttachments(database),
@@ -124,10 +135,13 @@ class Services(Struct, kw_only=True):
             accounts=accounts,
             keys=ApiKeys(database, authentication=accounts.authentication),
             attachments=Attachments(database),
-            providers=providers,
+            configuration=configuration,
+            providers=Providers(database, configuration=configuration),
+            model_routes=ModelRoutes(configuration),
+            reloading=Reloading(configuration, read),
             chat=chat,
-            sessions=Sessions(lambda: providers.client, stored=stored_sessions, messages=messages, generations=generations),
-            summaries=Summaries(lambda: providers.client, sessions=stored_sessions, messages=messages, generations=generations),
+            sessions=Sessions(client, stored=stored_sessions, messages=messages, generations=generations),
+            summaries=Summaries(client, sessions=stored_sessions, messages=messages, generations=generations),
             exports=Exports(messages),
             usage=UsageCounts(messages),
             metrics=metrics,

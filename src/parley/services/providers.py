@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from parley.bus.memory import MemoryBus
-from parley.bus.protocol import Bus
 from parley.contract.errors import FieldProblem, InvalidRequestError, ParleyError
 from parley.contract.response import ConnectionStatus
 from parley.dispatch.client import Client
 from parley.dispatch.pricing import pricing_of
-from parley.dispatch.shared import Shared
 from parley.registry import price_list
 from parley.registry.configuration_file import NAME_RULE, PROVIDER_NAME
 from parley.registry.description import ProviderDescription
-from parley.registry.instances import PANEL, Override
+from parley.registry.instances import PANEL
 from parley.registry.loading import Registry
-from parley.services.agreement import Agreement
-from parley.services.endpoints import EndpointPolicy
+from parley.services.audit import changes_between
+from parley.services.configuration import Configuration, Planned
 from parley.services.errors import NotFoundError
 from parley.services.health import Health
 from parley.services.principals import Principal
 from parley.services.provider_views import ProviderListing, ProviderView, RouteView, name_of, route_view, view_of
-from parley.services.secrets import SealedError, SecretBox
+from parley.services.secrets import SealedError
 from parley.services.validation import Problems
+from parley.storage.audit import FieldChange
 from parley.storage.database import Database
 from parley.storage.ids import now_ms
-from parley.storage.providers import ProviderRecord
+from parley.storage.providers import ProviderRecord, putting, removing
 from parley.storage.providers import Providers as StoredProviders
-from parley.telemetry import content_is_logged, get_logger, register_secrets
+from parley.telemetry import content_is_logged, get_logger
 
 MAX_KEY_CHARACTERS: Final = 8192
 MAX_SET_UP: Final = 200
-IDLE_CHECK_SECONDS: Final = 1.0
 
 _SPELLINGS: Final = {"api_key": "apiKey", "endpoint": "endpoint", "model": "model", "provider": "provider"}
 
@@ -58,70 +56,45 @@ class ProviderChanges(Struct, frozen=True, kw_only=True):
 
 
 class Providers:
-    """`client` answers chats. `start` before the first request, `aclose` after the last."""
+    """What the configuration in force offers. `start` before the first request, `aclose` after the last."""
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        registry: Registry,
-        box: SecretBox,
-        endpoints: EndpointPolicy,
-        shared: Shared | None = None,
-        bus: Bus | None = None,
-    ) -> None:
-        self._bus = bus or MemoryBus()
-        self._agreement = Agreement(self._bus, self.refresh, shared=database.shared)
-        self._stored = StoredProviders(database)
-        self._base = registry
-        self._box = box
-        self._endpoints = endpoints
-        self._shared = shared or Shared()
-        self._client = Client(registry, shared=self._shared)
-        self._records: dict[str, ProviderRecord] = {}
-        self._unopened: set[str] = set()
-        self._lock = asyncio.Lock()
-        self._replaced: list[Client] = []
-        self._closing: asyncio.Task[None] | None = None
+    def __init__(self, database: Database, *, configuration: Configuration) -> None:
+        self._database = database
+        self._configuration = configuration
+        self._overrides = configuration.overrides
         self._prices: asyncio.Future[bool] | None = None
-        self.health = Health()
 
     @property
     def client(self) -> Client:
         """What answers now. Take it anew for each answer: one under way ends on the client that it began on."""
-        return self._client
+        return self._configuration.client
+
+    @property
+    def health(self) -> Health:
+        """How each did last."""
+        return self._configuration.health
 
     async def start(self) -> None:
-        """Put what administrators set over the operator's configuration; seal again what an older PARLEY_SECRET_KEY had sealed."""
-        records = await self._stored.list()
-        for index, record in enumerate(records):
-            if record.sealed_key is None:
-                continue
+        """Seal again what an older PARLEY_SECRET_KEY had sealed, then take what administrators set."""
+        stored = StoredProviders(self._database)
+        for record in await stored.list():
             try:
-                resealed = self._box.resealed(record.sealed_key, context=_context(record.name))
+                resealed = self._overrides.resealed(record)
             except SealedError as error:
                 _logger.warning("the stored key of a provider cannot be opened", provider=record.name, error=error)
                 continue
             if resealed is not None:
-                records[index] = structs.replace(record, sealed_key=resealed)
-                await self._stored.put(records[index])
-        self._replace({record.name: record for record in records})
+                await stored.put(structs.replace(record, sealed_key=resealed))
+        await self._configuration.start()
         self._prices = asyncio.get_running_loop().run_in_executor(None, price_list.load)
-        self._agreement.start()
 
     async def aclose(self) -> None:
         """Close every provider."""
-        await self._agreement.aclose()
-        if self._closing is not None:
-            self._closing.cancel()
-            await asyncio.gather(self._closing, return_exceptions=True)
-        for client in [*self._replaced, self._client]:
-            await client.aclose()
-        await self._shared.aclose()
+        await self._configuration.aclose()
 
     def listing(self, principal: Principal | None = None) -> ProviderListing:
         """What can be chosen. Calls no provider: from the configuration, and from how each did last."""
-        descriptions, default = self._client.providers(), self._default()
+        descriptions, default = self.client.providers(), self._default()
         # A server of this machine that nobody set up may not run at all: it can be chosen, but is not praised.
         offered = [
             description
@@ -133,7 +106,7 @@ class Providers:
             shown = [name_of(description) for description in offered]
             routes: list[RouteView] = []
         else:
-            routes = [route_view(route) for route in self._client.registry.routes]
+            routes = [route_view(route) for route in self.client.registry.routes]
             views = [self._view(description, self.health.problem(description.name)) for description in descriptions]
             shown = [self._explained(view) for view in views]
         return ProviderListing(
@@ -142,13 +115,13 @@ class Providers:
             providers=shown,
             content_logged=content_is_logged(),
             routes=routes,
-            servers_apart=principal is not None and not self._bus.connected,
+            servers_apart=principal is not None and self._configuration.apart,
         )
 
     async def test(self, name: str) -> ConnectionStatus:
         """Whether the provider can be reached and takes its key; what is wrong is told in words. Raises NotFoundError."""
         self._require(name)
-        status = await self._client.test(name)
+        status = await self.client.test(name)
         if status.success:
             self.health.record(name, None)
         else:
@@ -162,50 +135,54 @@ class Providers:
         Raises InvalidRequestError with every field that cannot be, also where the endpoint leads into a private network.
         """
         _check(name, changes)
-        async with self._lock:
-            old = self._records.get(name)
-            if old is None and len(self._records) >= MAX_SET_UP:
-                raise InvalidRequestError(f"at most {MAX_SET_UP} providers can be set up here; remove one")
-            new = self._changed(name, old, changes)
-            await self._check_endpoint(old, new, changes)
-            records = {**self._records, name: new}
-            await self._try(records, name)
-            await self._stored.put(new)
-            self._replace(records)
+        await self._configuration.change(partial(self._configured, name, changes), by=principal)
         self.health.forget(name)
-        await self._agreement.tell()
         changed = [field for field in changes.__struct_fields__ if getattr(changes, field) is not UNSET]
         _logger.info("provider set up", provider=name, changed=",".join(changed), by=principal.user_id)
-        return self._explained(self._view(self._client.registry.describe(name), None))
+        return self._explained(self._view(self.client.registry.describe(name), None))
 
     async def remove(self, name: str, *, principal: Principal) -> None:
-        """Go back to what the environment and the file say of this provider. Raises NotFoundError."""
-        async with self._lock:
-            if name not in self._records:
-                raise NotFoundError(f'nothing was set up about a provider "{name}" here')
-            await self._stored.remove(name)
-            self._replace({other: record for other, record in self._records.items() if other != name})
+        """Go back to what the environment and the file say of this provider.
+
+        Raises NotFoundError, or InvalidRequestError where a route leads to it that has no other footing.
+        """
+        await self._configuration.change(partial(self._removed, name), by=principal)
         self.health.forget(name)
-        await self._agreement.tell()
         _logger.info("provider set back", provider=name, by=principal.user_id)
 
-    async def refresh(self) -> None:
-        """Take what administrators have set on other servers since."""
-        async with self._lock:
-            records = {record.name: record for record in await self._stored.list()}
-            changed = [name for name in {*records, *self._records} if records.get(name) != self._records.get(name)]
-            if changed:
-                self._replace(records)
-        for name in changed:
-            self.health.forget(name)
+    async def _configured(self, name: str, changes: ProviderChanges) -> Planned:
+        stored = self._configuration.stored
+        old = stored.providers.get(name)
+        if old is None and len(stored.providers) >= MAX_SET_UP:
+            raise InvalidRequestError(f"at most {MAX_SET_UP} providers can be set up here; remove one")
+        new = self._changed(name, old, changes)
+        await self._check_endpoint(old, new, changes)
+        records = {**stored.providers, name: new}
+        return Planned(
+            registry=await self._tried(records, name),
+            writes=putting(new),
+            providers=records,
+            routes=stored.routes,
+            action="provider.configured",
+            subject=name,
+            changes=_audited(old, new),
+        )
 
-    async def reload(self, registry: Registry) -> None:
-        """Take these sources from the next answer on, with what administrators set over them; one under way ends as it began."""
-        async with self._lock:
-            self._base = registry
-            self._replace(self._records)
-        for name in registry.names():
-            self.health.forget(name)
+    async def _removed(self, name: str) -> Planned:
+        stored = self._configuration.stored
+        old = stored.providers.get(name)
+        if old is None:
+            raise NotFoundError(f'nothing was set up about a provider "{name[:80]}" here')
+        records = {other: record for other, record in stored.providers.items() if other != name}
+        return Planned(
+            registry=self._configuration.built(providers=records.values()),
+            writes=removing(name),
+            providers=records,
+            routes=stored.routes,
+            action="provider.removed",
+            subject=name,
+            changes=_audited(old, None),
+        )
 
     def _changed(self, name: str, old: ProviderRecord | None, changes: ProviderChanges) -> ProviderRecord:
         now = now_ms()
@@ -216,8 +193,7 @@ class Providers:
             if value is not UNSET and field != "api_key"
         }
         if isinstance(changes.api_key, str) and changes.api_key:
-            register_secrets([changes.api_key])
-            given["sealed_key"] = self._box.seal(changes.api_key, context=_context(name))
+            given["sealed_key"] = self._overrides.sealed(name, changes.api_key)
         elif changes.api_key is not UNSET:
             given["sealed_key"] = None
         return structs.replace(record, **given, updated_at=now)
@@ -227,15 +203,15 @@ class Providers:
         if new.endpoint == (old.endpoint if old else None):
             return
         if new.endpoint is not None:
-            await self._endpoints.check(new.endpoint)
+            await self._overrides.endpoints.check(new.endpoint)
         if new.sealed_key is not None and changes.api_key is UNSET:
             message = "must be given again with another endpoint: the stored key was not meant for it"
             raise InvalidRequestError(f"apiKey {message}", fields=[FieldProblem(path="apiKey", message=message)])
 
-    async def _try(self, records: Mapping[str, ProviderRecord], name: str) -> None:
+    async def _tried(self, records: Mapping[str, ProviderRecord], name: str) -> Registry:
         """Raise InvalidRequestError where these settings make no provider; what is merely missing may still come."""
-        tried = self._base.with_overrides(self._overrides(records))
-        known = self._base.problems()
+        tried = self._configuration.built(providers=records.values())
+        known = self._configuration.base.problems()
         problems = [problem for problem in tried.problems() if problem not in known and problem.path in _SPELLINGS]
         if problems:
             fields = [FieldProblem(path=_SPELLINGS[problem.path], message=problem.message) for problem in problems]
@@ -245,73 +221,50 @@ class Providers:
                 await tried.load(name).aclose()
             except ParleyError as error:
                 raise InvalidRequestError(error.message, fields=error.fields) from error
-
-    def _replace(self, records: dict[str, ProviderRecord]) -> None:
-        """Answers that run end on the old client, which is closed after the last of them."""
-        self._records = records
-        self._unopened = set()
-        overrides = self._overrides(records)
-        self._replaced.append(self._client)
-        self._client = Client(self._base.with_overrides(overrides), shared=self._shared)
-        if self._closing is None or self._closing.done():
-            self._closing = asyncio.get_running_loop().create_task(self._close_replaced())
-
-    async def _close_replaced(self) -> None:
-        while self._replaced:
-            await asyncio.sleep(IDLE_CHECK_SECONDS)
-            for client in [client for client in self._replaced if client.idle]:
-                self._replaced.remove(client)
-                await client.aclose()
-
-    def _overrides(self, records: Mapping[str, ProviderRecord]) -> list[Override]:
-        return [
-            Override(
-                name=record.name,
-                provider=record.provider,
-                settings=self._settings(record),
-                withhold_secrets=record.endpoint is not None,
-                permits=self._endpoints.permits_for(record.endpoint) if record.endpoint is not None else None,
-                enabled=record.enabled,
-            )
-            for record in records.values()
-        ]
-
-    def _settings(self, record: ProviderRecord) -> dict[str, Any]:
-        settings: dict[str, Any] = {}
-        if record.endpoint is not None:
-            settings["endpoint"] = record.endpoint
-        if record.model is not None:
-            settings["model"] = record.model
-        if record.sealed_key is not None:
-            try:
-                settings["api_key"] = self._box.open(record.sealed_key, context=_context(record.name))
-            except SealedError:
-                self._unopened.add(record.name)
-        return settings
+        return tried
 
     def _view(self, description: ProviderDescription, problem: str | None) -> ProviderView:
-        pricing = pricing_of(self._client.registry, description.name) if description.models else None
+        pricing = pricing_of(self.client.registry, description.name) if description.models else None
         return view_of(description, pricing=pricing, problem=problem)
 
     def _explained(self, view: ProviderView) -> ProviderView:
-        if view.name not in self._unopened:
+        record = self._configuration.stored.providers.get(view.name)
+        if record is None or not self._overrides.is_unopened(record):
             return view
         reason = f"the key that was set in {PANEL} cannot be opened with this PARLEY_SECRET_KEY; set it again"
         return structs.replace(view, status="unconfigured", reason=reason)
 
     def _default(self) -> str:
         try:
-            return self._client.resolve()[0]
+            return self.client.resolve()[0]
         except ParleyError:
             return ""
 
     def _require(self, name: str) -> None:
-        if name not in self._client.registry.names():
+        if name not in self.client.registry.names():
             raise NotFoundError(f'no provider is called "{name[:80]}"')
 
 
-def _context(name: str) -> str:
-    return f"provider {name}: key"
+def _audited(old: ProviderRecord | None, new: ProviderRecord | None) -> list[FieldChange]:
+    """What changed, for whoever reads it later. Of the key only that: a new one is told from the old without either."""
+    fields = [_audited_fields(record) for record in (old, new)]
+    if old is not None and new is not None and old.sealed_key and new.sealed_key and old.sealed_key != new.sealed_key:
+        fields[1]["apiKey"] = "another"
+    return changes_between(*fields)
+
+
+def _audited_fields(record: ProviderRecord | None) -> dict[str, Any]:
+    if record is None:
+        return {}
+    endpoint = record.endpoint
+    return {
+        "provider": record.provider,
+        # What stands behind a "?" may be a key.
+        "endpoint": endpoint.partition("?")[0] if endpoint is not None else None,
+        "apiKey": "set" if record.sealed_key is not None else None,
+        "model": record.model,
+        "enabled": record.enabled,
+    }
 
 
 def _check(name: str, changes: ProviderChanges) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from sqlalchemy import delete, select
 
 from parley.storage.database import Database
-from parley.storage.errors import NotFoundError
 from parley.storage.statements import insertion, record, records, value, values
 from parley.storage.tables import providers
 from parley.storage.writer import Change
@@ -48,9 +49,14 @@ class Providers:
 
     async def put(self, provider: ProviderRecord) -> None:
         """Store the settings in the place of any earlier ones."""
-        await self._database.writer.submit_all([Change(_REMOVE, {"b_name": provider.name}), Change(_ADD, values(provider))])
+        await self._database.writer.submit_all(putting(provider))
 
-    async def remove(self, name: str) -> None:
-        """Forget the settings. Raises NotFoundError."""
-        if not await self._database.writer.submit(_REMOVE, {"b_name": name}):
-            raise NotFoundError(f'nothing is stored about a provider "{name}"')
+
+def putting(provider: ProviderRecord) -> Sequence[Change]:
+    """What stores settings in the place of earlier ones, to be written together with its entry in the audit."""
+    return [*removing(provider.name), Change(_ADD, values(provider))]
+
+
+def removing(name: str) -> Sequence[Change]:
+    """What forgets settings, in the same way."""
+    return [Change(_REMOVE, {"b_name": name})]

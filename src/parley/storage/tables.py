@@ -96,6 +96,33 @@ providers = Table(
     _time("updated_at"),
 )
 
+routes = Table(
+    "routes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("strategy", String(16), nullable=False),
+    Column("stream_guard", String(16), nullable=False),
+    Column("targets", Text, nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    _id(),
+    # What changed the configuration counts up, so that of two who change the same state one is refused; everything else has none.
+    Column("version", BigInteger, unique=True),
+    Column("action", String(40), nullable=False),
+    Column("subject", Text, nullable=False),
+    # No foreign key: an entry outlives who caused it.
+    Column("user_id", String(ID_CHARACTERS)),
+    Column("username", Text),
+    Column("api_key_id", String(ID_CHARACTERS)),
+    Column("changes", Text, nullable=False),
+    _time("created_at"),
+)
+
 attachments = Table(
     "attachments",
     metadata,

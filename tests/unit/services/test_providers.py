@@ -11,13 +11,17 @@ import msgspec
 import pytest
 
 from parley import telemetry
+from parley.bus.memory import MemoryBus
 from parley.contract.errors import AuthenticationError, ContentFilterError, InvalidRequestError
 from parley.contract.events import ResponseFinished, TextDelta
+from parley.dispatch.shared import Shared
 from parley.registry.loading import Registry
-from parley.services import providers as module
+from parley.services import succession
+from parley.services.configuration import Configuration
 from parley.services.endpoints import EndpointPolicy
 from parley.services.errors import NotFoundError
 from parley.services.principals import Principal
+from parley.services.provider_overrides import ProviderOverrides
 from parley.services.providers import ProviderChanges, Providers
 from parley.services.secrets import SecretBox
 from parley.storage.database import Database
@@ -79,7 +83,9 @@ async def make(database: Database, tmp_path: Path) -> AsyncIterator[Make]:
 
         async def make(*keys: str, **environ: str) -> Providers:
             registry = Registry.from_environment(environ=environ, directory=tmp_path)
-            providers = Providers(database, registry=registry, box=SecretBox(keys or [KEY]), endpoints=EndpointPolicy(resolve=resolve))
+            overrides = ProviderOverrides(SecretBox(keys or [KEY]), EndpointPolicy(resolve=resolve))
+            configuration = Configuration(database, registry=registry, overrides=overrides, bus=MemoryBus(), shared=Shared())
+            providers = Providers(database, configuration=configuration)
             stack.push_async_callback(providers.aclose)
             await providers.start()
             return providers
@@ -98,6 +104,11 @@ async def answer(providers: Providers, text: str = "hi", model: str = "echo") ->
 
 def view(providers: Providers, principal: Principal, name: str = "echo") -> Any:
     return next(provider for provider in providers.listing(principal).providers if provider.name == name)
+
+
+def configuration_of(providers: Providers) -> Configuration:
+    holder: Any = providers
+    return holder._configuration
 
 
 def paths(error: InvalidRequestError) -> list[str]:
@@ -192,7 +203,7 @@ class TestSettingUp:
     async def test_an_answer_under_way_ends_on_the_old_settings_which_are_closed_then(
         self, make: Make, admin: Principal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "IDLE_CHECK_SECONDS", 0.001)
+        monkeypatch.setattr(succession, "IDLE_CHECK_SECONDS", 0.001)
         providers = await make(ECHO_API_KEY="old")
         echo: Any = providers.client.registry.get("echo")
         kind = type(echo._provider)
@@ -206,9 +217,8 @@ class TestSettingUp:
         assert isinstance(first, TextDelta)
         assert first.text + "".join(event.text for event in rest if isinstance(event, TextDelta)) == "old old"
         assert isinstance(rest[-1], ResponseFinished)
-        closing: Any = providers
         async with asyncio.timeout(5):
-            await closing._closing
+            await configuration_of(providers).settle()
         assert kind.closed == closed_before + 1
 
     async def test_a_new_provider_gets_a_name_of_its_own(self, make: Make, admin: Principal) -> None:
@@ -259,8 +269,7 @@ class TestSettingUp:
             return [host] if host[0].isdigit() else await resolve(host, port)
 
         providers = await make(ECHO_API_KEY="k")
-        policy: Any = providers
-        policy._endpoints = EndpointPolicy(resolve=no_such_address)
+        configuration_of(providers).overrides.endpoints = EndpointPolicy(resolve=no_such_address)
         with pytest.raises(InvalidRequestError) as caught:
             await providers.configure(name, changes, principal=admin)
         assert paths(caught.value) == [field]
@@ -346,7 +355,7 @@ async def test_reloaded_sources_count_with_what_administrators_set_over_them(mak
     before = providers.client
     file = tmp_path / "parley_providers" / "echo.py"
     file.write_text(ECHO.replace('label = "Echo"', 'label = "Louder"'), encoding="utf-8")
-    await providers.reload(Registry.from_environment(environ={"ECHO_API_KEY": "k"}, directory=tmp_path))
+    await configuration_of(providers).replace(Registry.from_environment(environ={"ECHO_API_KEY": "k"}, directory=tmp_path))
     [view] = [view for view in providers.listing(admin).providers if view.name == "echo"]
     assert (view.label, view.model, view.status) == ("Louder", "echo-2", "ready")
     assert providers.client is not before

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from parley.storage.database import Database
-from parley.storage.errors import NotFoundError
-from parley.storage.providers import ProviderRecord, Providers
+from parley.storage.providers import ProviderRecord, Providers, removing
 
 
 async def test_settings_replace_earlier_ones(database: Database) -> None:
@@ -15,7 +12,5 @@ async def test_settings_replace_earlier_ones(database: Database) -> None:
     await providers.put(newer)
     assert [found.name for found in await providers.list()] == ["a", "b"]
     assert await providers.find("b") == newer
-    await providers.remove("b")
+    await database.writer.submit_all(removing("b"))
     assert await providers.find("b") is None
-    with pytest.raises(NotFoundError):
-        await providers.remove("b")

@@ -17,10 +17,14 @@ from parley.server.reference import REFERENCE_POLICY, reference_page
 
 
 class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The process answers. `limits` is told while they hold for each replica by itself, because Redis is lost."""
+    """The process answers. `generation` counts the configurations that this process has had.
+
+    `limits` is told while they hold for each replica by itself, because Redis is lost.
+    """
 
     status: Literal["ok"]
     version: str
+    generation: int
     limits: Literal["local"] | None = None
 
 
@@ -33,7 +37,7 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class SystemRoutes:
     """`check` raises where the database does not answer; `draining` says that the process is about to end, `limits_are_local` that
-    the replicas cannot count together now.
+    the replicas cannot count together now; `generation` counts configurations.
     """
 
     def __init__(
@@ -44,12 +48,14 @@ class SystemRoutes:
         check: Callable[[], Awaitable[None]],
         draining: Callable[[], bool],
         limits_are_local: Callable[[], bool],
+        generation: Callable[[], int],
     ) -> None:
         self._version = version
         self._metrics = metrics
         self._check = check
         self._draining = draining
         self._limits_are_local = limits_are_local
+        self._generation = generation
 
     def routes(self) -> list[Route]:
         """The rows of the table."""
@@ -83,7 +89,9 @@ class SystemRoutes:
 
     async def health(self) -> Health:
         """No question to anybody: this is asked every few seconds."""
-        return Health(status="ok", version=self._version, limits="local" if self._limits_are_local() else None)
+        return Health(
+            status="ok", version=self._version, generation=self._generation(), limits="local" if self._limits_are_local() else None
+        )
 
     async def ready(self) -> Response[bytes]:
         """One trip to the database."""
