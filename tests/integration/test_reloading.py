@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import parley
 from parley.testing.replay import Answer, ReplayServer
 
+from .server_inside import server_inside
 from .server_process import Account, ServerProcess, running_server
 
 FILE = '''"""Acme."""
@@ -196,3 +198,86 @@ async def test_without_dev_no_traffic_is_shown(tmp_path: Path) -> None:
             token = (await server.sign_up("ada")).token
             assert "Good day." in str(await server.answer(token, await server.session(token, provider="acme"), "Hi"))
         assert provider.url not in server.output
+
+
+TABLE = 'default = "acme"\n[[routes]]\nname = "fast"\ntargets = [{ model = "acme/m-1" }]\n'
+
+
+async def test_a_running_server_takes_its_files_on_a_signal_and_on_request_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    async with ReplayServer(streamed(*STREAM, gap_seconds=1.0)) as before, ReplayServer(streamed(STREAM[1], STREAM[2])) as after:
+        (tmp_path / "parley.toml").write_text("")
+        async with running_server(tmp_path) as server:
+            developer = Developer(tmp_path, server, await server.sign_up("ada"))
+
+            async def generation() -> int:
+                return (await server.request("GET", "/health")).json()["generation"]
+
+            async def signalled(*words: str) -> None:
+                server.process.send_signal(signal.SIGHUP)
+                await developer.told(*words)
+
+            developer.save(FILE, endpoint=before.url)
+            developer.write("parley.toml", TABLE)
+            assert await generation() == 1
+            await signalled("reloaded", "generation 2")
+            session = await server.session(developer.token, provider="fast")
+            answering = asyncio.create_task(server.answer(developer.token, session, "Hi"))
+            await before.requested()
+
+            developer.save(FILE, endpoint=after.url)
+            developer.write(".env", "PORT=4999\n")
+            reply = await server.request("POST", "/api/v1/admin/reload", token=developer.token)
+            assert (reply.status, reply.json()) == (200, {"generation": 3, "needsRestart": []})
+            assert not answering.done()
+            other = await server.session(developer.token, provider="fast")
+            await server.answer(developer.token, other, "Hi")
+            assert "Good day." in str(await answering)
+            assert (len(before.requests), len(after.requests)) == (1, 1)
+
+            developer.write("parley.toml", TABLE.replace("acme/m-1", "nobody/m-1"))
+            reply = await server.request("POST", "/api/v1/admin/reload", token=developer.token)
+            assert (reply.status, reply.json()["code"]) == (422, "configuration_invalid")
+            assert reply.json()["fields"][0]["path"] == "parley.toml: routes[0] (fast).targets[0].model"
+            await signalled("routes[0] (fast).targets[0].model", '"nobody" is no known provider')
+            developer.write("parley.toml", TABLE)
+            developer.write(".env", "REDIS_URL=http://nowhere\n")
+            await signalled("REDIS_URL")
+            developer.write(".env", "LOG_LEVEL=debug\n")
+            await signalled("LOG_LEVEL", "counts from the next start on")
+            assert await generation() == 4
+
+            audit = (await server.request("GET", "/api/v1/admin/audit", token=developer.token)).json()["items"]
+            assert [(entry["action"], (entry["by"] or {}).get("username")) for entry in audit] == [
+                ("configuration.reloaded", None),
+                ("configuration.refused", None),
+                ("configuration.refused", None),
+                ("configuration.refused", "ada"),
+                ("configuration.reloaded", "ada"),
+                ("configuration.reloaded", None),
+            ]
+
+
+async def test_routes_are_set_over_the_files_while_the_server_runs(tmp_path: Path) -> None:
+    async with server_inside(tmp_path) as server:
+        token = (await server.sign_up("ada")).token
+        body = {"targets": [{"model": "openai/gpt-5"}, {"model": "demo/demo", "weight": 2}], "streamGuard": "hold"}
+        made = await server.request("PUT", "/api/v1/admin/routes/fast", token=token, json=body)
+        assert made.status == 200
+        assert made.json()["origin"] == "panel"
+        listed = (await server.request("GET", "/api/v1/admin/routes", token=token)).json()
+        assert listed == {"items": [made.json()], "nextCursor": None}
+        question = {"model": "fast", "messages": [{"role": "user", "content": "code"}]}
+        answered = await server.request("POST", "/v1/chat/completions", token=token, json=question)
+        assert (answered.status, answered.headers["x-parley-provider"]) == (200, "demo")
+        for wrong, path in (
+            ({"targets": []}, "targets"),
+            ({"targets": [{"model": "nobody/x"}]}, "targets[0].model"),
+            ({"targets": [{"model": "fast/x"}]}, "targets[0].model"),
+            ({"targets": [{"model": "demo/demo"}], "role": "admin"}, "role"),
+        ):
+            refused = await server.request("PUT", "/api/v1/admin/routes/fast", token=token, json=wrong)
+            assert (refused.status, refused.json()["fields"][0]["path"]) == (422, path)
+        assert (await server.request("GET", "/api/v1/admin/routes", token=token)).json() == listed
+        assert (await server.request("DELETE", "/api/v1/admin/routes/fast", token=token)).status == 204
+        assert (await server.request("DELETE", "/api/v1/admin/routes/fast", token=token)).status == 404
+        assert (await server.request("POST", "/v1/chat/completions", token=token, json=question)).status == 404

@@ -282,3 +282,14 @@ async def test_servers_of_this_version_go_on_when_a_newer_one_has_changed_the_ta
     for server in (pair.here, pair.there):
         assert (await server.answer(pair.token, session_id, "code"))["assistantMessage"]["content"]
         await server.sign_up(f"eve-{server is pair.here}")
+
+
+async def test_what_is_set_on_one_is_in_force_on_the_other(pair: Pair) -> None:
+    body = {"targets": [{"model": "demo/demo"}]}
+    assert (await pair.here.request("PUT", "/api/v1/admin/routes/wide", token=pair.token, json=body)).status == 200
+    question = {"model": "wide", "messages": [{"role": "user", "content": "code"}]}
+    async with asyncio.timeout(10):
+        while (await pair.there.request("POST", "/v1/chat/completions", token=pair.token, json=question)).status == 404:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    audit = await pair.there.request("GET", "/api/v1/admin/audit", token=pair.token)
+    assert [entry["subject"] for entry in audit.json()["items"]] == ["wide"]

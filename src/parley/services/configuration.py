@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from parley.bus.protocol import Bus
 from parley.contract.errors import ConfigurationError, FieldProblem, InvalidRequestError
@@ -33,7 +33,7 @@ from parley.storage.writer import Change
 from parley.telemetry import get_logger
 
 RELOADED: Final = "configuration.reloaded"
-MAX_TRIES: Final = 5
+MAX_TRIES: Final = 50
 
 _logger = get_logger(__name__)
 
@@ -134,22 +134,16 @@ class Configuration:
 
         Raises what `plan` raises, and InvalidRequestError where the change would leave something else without its footing.
         """
-        async with self._lock:
-            for _ in range(MAX_TRIES):
-                await self._catch_up()
-                planned = await plan()
-                self._refuse(_new_problems(_consequences(planned.registry), _consequences(self.client.registry)))
-                version = self._stored.version + 1
-                entry = await self.audit.entry(planned.action, planned.subject, planned.changes, by=by, version=version)
-                try:
-                    await self._entries.add(entry, planned.writes)
-                except AlreadyExistsError:
-                    continue
-                self._stored = Stored(version=version, providers=planned.providers, routes=planned.routes)
-                self._succession.replace(Client(planned.registry, shared=self._shared))
-                await self._agreement.tell()
-                return
-        raise StorageUnavailableError("other servers change the configuration all the time; try again in a moment", retry_after=1.0)
+
+        async def attempt(version: int) -> None:
+            planned = await plan()
+            self._refuse(_new_problems(_consequences(planned.registry), _consequences(self.client.registry)))
+            entry = await self.audit.entry(planned.action, planned.subject, planned.changes, by=by, version=version)
+            await self._entries.add(entry, planned.writes)
+            self._stored = Stored(version=version, providers=planned.providers, routes=planned.routes)
+            self._succession.replace(Client(planned.registry, shared=self._shared))
+
+        await self._as_next(attempt)
 
     async def replace(self, base: Registry, *, broken_files: bool = False) -> None:
         """Take these sources from the next answer on, with what administrators set over them.
@@ -162,15 +156,16 @@ class Configuration:
 
     async def reload(self, base: Registry, changes: Sequence[FieldChange], *, by: Principal | None) -> None:
         """The same with an entry in the audit. Where an administrator asked for it, every other replica reads its sources too."""
-        async with self._lock:
-            await self._catch_up()
+
+        async def attempt(version: int) -> None:
             registry = await self._checked(base)
-            version = self._stored.version + 1 if by is not None else None
-            await self._entries.add(await self.audit.entry(RELOADED, "configuration", changes, by=by, version=version))
-            if version is not None:
-                self._stored = Stored(version=version, providers=self._stored.providers, routes=self._stored.routes)
+            entry = await self.audit.entry(RELOADED, "configuration", changes, by=by, version=None if by is None else version)
+            await self._entries.add(entry)
+            if by is not None:
+                self._stored = structs.replace(self._stored, version=version)
             self._take(base, registry)
-            await self._bus.publish(CHANGED, b"")
+
+        await self._as_next(attempt)
 
     async def follow(self) -> None:
         """Take what other replicas have set since, and read the files anew where one was told to."""
@@ -183,6 +178,19 @@ class Configuration:
     async def note(self, action: Action, changes: Sequence[FieldChange], *, by: Principal | None) -> None:
         """Write down what changed nothing."""
         await self._entries.add(await self.audit.entry(action, "configuration", changes, by=by))
+
+    async def _as_next(self, attempt: Callable[[int], Awaitable[None]]) -> None:
+        """Make the next version; again from the new state where another replica was faster, and then tell the others."""
+        async with self._lock:
+            for _ in range(MAX_TRIES):
+                await self._catch_up()
+                try:
+                    await attempt(self._stored.version + 1)
+                except AlreadyExistsError:
+                    continue
+                await self._agreement.tell()
+                return
+        raise StorageUnavailableError("other servers change the configuration all the time; try again in a moment", retry_after=1.0)
 
     def _take(self, base: Registry, registry: Registry) -> None:
         self._base = base
@@ -251,7 +259,7 @@ def _consequences(registry: Registry) -> list[FieldProblem]:
 
 def _quarantined(registry: Registry) -> list[FieldProblem]:
     return [
-        FieldProblem(path=described.origin, message=described.reason or "cannot be used")
+        FieldProblem(path=f"{described.name} ({described.origin})", message=described.reason or "cannot be used")
         for described in registry.descriptions()
         if described.status == "quarantined"
     ]

@@ -26,10 +26,17 @@ MAX_TARGET_CHARACTERS: Final = 300
 _logger = get_logger(__name__)
 
 
+class TargetSettings(Struct, frozen=True, kw_only=True):
+    """One place where a route may find its answer: `provider/model`, and its share where the strategy goes by that."""
+
+    model: str
+    weight: float = 1
+
+
 class RouteSettings(Struct, frozen=True, kw_only=True):
     """A whole route, as `[[routes]]` in parley.toml has it: what is not given has its default."""
 
-    targets: list[RouteTarget]
+    targets: list[TargetSettings]
     strategy: Strategy = "priority"
     stream_guard: StreamGuard = "error"
 
