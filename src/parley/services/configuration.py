@@ -137,11 +137,12 @@ class Configuration:
 
         async def attempt(version: int) -> None:
             planned = await plan()
+            client = Client(planned.registry, shared=self._shared)
             self._refuse(_new_problems(_consequences(planned.registry), _consequences(self.client.registry)))
             entry = await self.audit.entry(planned.action, planned.subject, planned.changes, by=by, version=version)
             await self._entries.add(entry, planned.writes)
             self._stored = Stored(version=version, providers=planned.providers, routes=planned.routes)
-            self._succession.replace(Client(planned.registry, shared=self._shared))
+            self._succession.replace(client)
 
         await self._as_next(attempt)
 
