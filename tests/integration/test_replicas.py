@@ -292,4 +292,4 @@ async def test_what_is_set_on_one_is_in_force_on_the_other(pair: Pair) -> None:
         while (await pair.there.request("POST", "/v1/chat/completions", token=pair.token, json=question)).status == 404:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     audit = await pair.there.request("GET", "/api/v1/admin/audit", token=pair.token)
-    assert [entry["subject"] for entry in audit.json()["items"]] == ["wide"]
+    assert audit.json()["items"][0]["subject"] == "wide"
