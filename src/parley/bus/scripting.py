@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 MAX_TOGETHER = 500
 
@@ -96,6 +96,12 @@ class Scripting:
                 call.done.set_result(result)
 
     async def _trip(self, calls: Sequence[_Call]) -> list[Any]:
+        if len(calls) == 1:
+            call = calls[0]
+            try:
+                return [await cast("Any", self._redis).evalsha(call.script.digest, len(call.keys), *call.keys, *call.arguments)]
+            except ResponseError as error:  # as a pipeline does, which costs twice as much for a single call
+                return [error]
         async with cast("Any", self._redis).pipeline(transaction=False) as pipeline:
             for call in calls:
                 pipeline.evalsha(call.script.digest, len(call.keys), *call.keys, *call.arguments)

@@ -355,9 +355,9 @@ class _Run:
 
 def _learn(attempt: _Try, reservation: Reservation, batch: list[Event]) -> None:
     for event in batch:
-        if isinstance(event, TextDelta | ReasoningDelta):
+        if type(event) is TextDelta or type(event) is ReasoningDelta:
             attempt.characters += len(event.text)
-        elif isinstance(event, ResponseStarted) and event.rate_limits is not None:
+        elif type(event) is ResponseStarted and event.rate_limits is not None:
             reservation.learn(event.rate_limits)
 
 

@@ -5,7 +5,7 @@ A reservation takes a request, a slot and the most tokens that may be used from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
 from typing import Final
 
@@ -144,13 +144,17 @@ class Limiter:
         """Give back what is held in other places than this process."""
         await self.counters.aclose()
 
-    async def _attempt(self, ticket: _Asking) -> Receipt | Refusal:
-        refusal = ticket.vendor.refusal(self.clock.now())
+    async def reserve(self, quotas: Sequence[Quota], vendor: VendorView, tokens: int) -> Receipt | Refusal:
+        """Take what a request needs, if the vendor has something left, as far as is known."""
+        refusal = vendor.refusal(self.clock.now())
         if refusal is not None:
             return refusal
-        if not ticket.quotas:
+        if not quotas:
             return _NOTHING_TAKEN
-        return await self.counters.reserve(ticket.quotas, ticket.tokens)
+        return await self.counters.reserve(quotas, tokens)
+
+    async def _attempt(self, ticket: _Asking) -> Receipt | Refusal:
+        return await self.reserve(ticket.quotas, ticket.vendor, ticket.tokens)
 
     def _give_back(self, receipt: Receipt) -> None:
         if receipt.quotas:
@@ -181,7 +185,10 @@ class Limited:
         known = (subject.provider, subject.key, subject.user, subject.api_key, subject.model)
         plan = self._plans.get(known) or self._planned(subject, known)
         limiter = self._limiter
-        given = await limiter.queue.enter(_Asking(plan, subject), wait=wait)
+        # Where nobody waits there is nobody to be overtaken, and no ticket to be written.
+        given = None if len(limiter.queue) else await limiter.reserve(plan.quotas, plan.vendor, subject.tokens)
+        if not isinstance(given, Receipt):
+            given = await limiter.queue.enter(_Asking(plan, subject), refused=given, wait=wait)
         if given is None:
             return None
         if not isinstance(given, Receipt):

@@ -72,13 +72,13 @@ class Queue(Generic[AnyTicket]):
     def __len__(self) -> int:
         return self._count
 
-    async def enter(self, ticket: AnyTicket, *, wait: bool = True) -> Receipt | Refusal | Full | None:
+    async def enter(self, ticket: AnyTicket, *, refused: Refusal | None = None, wait: bool = True) -> Receipt | Refusal | Full | None:
         """What was asked for, after a wait where it must be; a Refusal where waiting is of no use, or was not.
 
-        Without `wait`: None where one would have to.
+        `refused` is what was in the way a moment ago. Without `wait`: None where one would have to.
         """
         if not self._count or self._blocked.keys().isdisjoint(ticket.keys):
-            given = await self._attempt(ticket)
+            given = refused or await self._attempt(ticket)
             if isinstance(given, Receipt) or given.quota.key in ticket.not_for or self._hopeless(given, self.timeout_seconds):
                 return given
             self._refuse(ticket, given)
@@ -171,7 +171,8 @@ class Queue(Generic[AnyTicket]):
         waits = [
             LOOK_AGAIN_SECONDS if given.wait_seconds is None or given.may_free_sooner else given.wait_seconds for given in blocked.values()
         ]
-        return max(REST_SECONDS, min(waits, default=LOOK_AGAIN_SECONDS))
+        # Many that wait for different things are not asked for more often than can be answered.
+        return max(REST_SECONDS * max(1, len(blocked)), min(waits, default=LOOK_AGAIN_SECONDS))
 
     def _first(self, priority: int, tenant: str, blocked: dict[str, Refusal]) -> AnyTicket | None:
         """The tenant's first that waits for nothing that is known to be spent."""

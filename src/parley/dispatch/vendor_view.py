@@ -42,6 +42,8 @@ class VendorView:
 
     def refusal(self, now: float) -> Refusal | None:
         """Why a request would be refused there; None where anything is left: how the vendor will count it only the vendor knows."""
+        if not self._sides:
+            return None
         for unit in tuple(self._sides):
             side = self._sides[unit]
             if now >= side.full_at:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from parley.bus.counters import Counters, Quota, Receipt, Refusal
+import pytest
 
-from .conftest import Time
+from parley.bus.counters import Counters, Quota, Receipt, Refusal
+from parley.bus.counters_redis import RedisCounters
+
+from .conftest import Time, open_redis
 
 REQUESTS = Quota("user:ada:requests_per_minute", "requests", 3, 60)
 TOKENS = Quota("user:ada:tokens_per_minute", "tokens", 1000, 60)
@@ -114,6 +117,20 @@ async def test_a_hundred_at_once_against_ten(counters: Counters) -> None:
     ten = Quota("provider:acme:requests_per_minute", "requests", 10, 60)
     given: list[Any] = await asyncio.gather(*(counters.reserve([ten], 0) for _ in range(100)))
     assert sum(isinstance(one, Receipt) for one in given) == 10
+
+
+@pytest.mark.services
+async def test_a_redis_that_forgot_the_scripts_is_told_them_again() -> None:
+    async with open_redis() as (client, prefix):
+        counters = RedisCounters(client, prefix=prefix, command_seconds=30)
+        await client.script_flush()
+        first = await taken(counters, REQUESTS, SLOTS)
+        await client.script_flush()
+        counters.settle(first, None)
+        for _ in range(2):
+            await taken(counters, REQUESTS, SLOTS)
+        assert (await refused(counters, REQUESTS, SLOTS)).quota == SLOTS
+        await counters.aclose()
 
 
 async def test_who_is_cancelled_while_asking_holds_nothing(counters: Counters) -> None:
