@@ -21,6 +21,27 @@ name = "fast"
 targets = [{model = "echo/echo-1"}, {model = "demo/demo"}]
 """
 
+VECTORS = """
+from parley.provider import Config, Embeddings, Model, Provider, Usage
+
+class VectorsConfig(Config):
+    api_key: str = ""
+    model: str = "v1"
+
+class Vectors(Provider):
+    name = "vectors"
+    config_type = VectorsConfig
+    models = [Model("v1")]
+    embedding_models = [Model("v1")]
+
+    async def embeddings(self, request):
+        usage = Usage(prompt_tokens=20, completion_tokens=0, total_tokens=20)
+        return Embeddings(vectors=[[1.0] for _ in request.texts], usage=usage)
+
+    async def generate(self, request):
+        return "text"
+"""
+
 
 def client(directory: Path, text: str) -> parley.Client:
     (directory / "parley.toml").write_text(text, encoding="utf-8")
@@ -37,6 +58,35 @@ async def test_a_route_goes_on_to_who_has_room_instead_of_waiting(echo_directory
         assert second.fallback is not None
         assert "echo" in second.fallback.reason
         assert (second.fallback.asked, second.fallback.actual) == ("echo/echo-1", "demo/demo")
+
+
+async def test_it_does_not_queue_up_behind_those_who_must_wait(echo_directory: Path) -> None:
+    """Something of the limit is left, but not enough: nobody can see that before asking for room."""
+    text = ROUTE.replace("concurrency = 1", "tokens_per_minute = 1500")
+    async with client(echo_directory, text) as asking, aclosing(cast("Any", asking.stream("echo", "wait"))) as first:
+        while not isinstance(await anext(first), TextDelta):
+            pass
+        async with asyncio.timeout(5):
+            assert (await asking.chat("fast", "Hello")).provider == "demo"
+        waiting = asyncio.create_task(asking.chat("echo", "Hello"))
+        await asyncio.sleep(0.02)
+        async with asyncio.timeout(5):
+            assert (await asking.chat("fast", "Hello")).provider == "demo"
+        assert not waiting.done()
+        waiting.cancel()
+
+
+async def test_embeddings_count_as_any_request(tmp_path: Path) -> None:
+    plugins = tmp_path / "parley_providers"
+    plugins.mkdir()
+    (plugins / "vectors.py").write_text(VECTORS, encoding="utf-8")
+    limits = '[[providers]]\nname = "vectors"\nlimits = {tokens_per_minute = 100}\n'
+    async with client(tmp_path, limits) as asking:
+        for _ in range(3):
+            await asking.embed("vectors", "x" * 120)  # thirty tokens by its length, twenty by its vendor's count
+        await asking.embed("vectors", "x" * 160)
+        with pytest.raises(parley.LimitExceededError):
+            await asking.embed("vectors", "x" * 120)
 
 
 async def test_who_asks_for_that_provider_alone_waits_for_it(echo_directory: Path) -> None:
