@@ -31,6 +31,8 @@ def providers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON
             print_json([_document(description) for description in descriptions])
         else:
             _print_table(descriptions)
+            for route in registry.routes:
+                typer.echo(f"route {route.name} ({route.strategy}): {', '.join(target.model for target in route.targets)}")
         for problem in registry.problems():
             typer.echo(f"! {problem.path}: {problem.message}", err=True)
 

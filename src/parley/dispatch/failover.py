@@ -147,6 +147,7 @@ class _Run:
         "_delay",
         "_delivered",
         "_destination",
+        "_first",
         "_first_failures",
         "_order",
         "_reason",
@@ -169,6 +170,7 @@ class _Run:
         self._started_at = shared.clock.now()
         self._order: Order | None = None
         self._target: Target = destination.targets[0]
+        self._first: Target | None = None
         self._budget: RetryBudget | None = None
         self._tried: list[Line] = []
         self._delay = 0.0
@@ -232,8 +234,8 @@ class _Run:
         """Who should have answered: the first of the list; where chance or load decides, the first that was asked."""
         if self._destination.strategy == "priority":
             return self._destination.targets[0].name
-        attempts = self._trail.attempts
-        return f"{attempts[0].provider}/{attempts[0].model}" if attempts else self._target.name
+        self._first = self._first or self._target
+        return self._first.name
 
     def _begin(self) -> _Try:
         now = self._clock.now()

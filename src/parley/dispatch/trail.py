@@ -31,8 +31,8 @@ class Trail:
         partial = error.partial
         self.attempts.append(
             Attempt(
-                provider=error.provider or self.provider,
-                model=error.model or self.model,
+                provider=self.provider or error.provider or "",
+                model=self.model or error.model or "",
                 code=str(error.code),
                 phase=error.phase,
                 usage=None if partial is None else partial.usage,
