@@ -158,10 +158,8 @@ class _Caller:
     async def ask(self) -> Told:
         """One question, streamed; times are the providers' seconds."""
         told = Told()
-        asked = self.stage.primary.requests
         await (self._chat(told) if self.stage.mode == "/api/v1" else self._completion(told))
-        first = next((request.received_at for request in self.stage.primary.requests[len(asked) :]), told.heard_at)
-        told.seconds = (told.heard_at - first) * self.clock.factor
+        told.seconds = (told.heard_at - told.asked_at) * self.clock.factor
         told.gap_seconds *= self.clock.factor
         return told
 
