@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -55,9 +56,14 @@ class Served(Struct, frozen=True, kw_only=True):
 
 
 class Subject:
-    """See `subject_of`. `prepare` finds out how it can be observed; the rules look at it after that."""
+    """See `subject_of`. `prepare` finds out how it can be observed; the rules look at it after that. `api` names the one of a dialect's
+    APIs that it speaks; empty: the one it speaks unasked.
+    """
 
-    def __init__(self, definition: Definition, *, recordings: Sequence[Recording], damaged: Sequence[str], wire: str | None) -> None:
+    def __init__(
+        self, definition: Definition, *, recordings: Sequence[Recording], damaged: Sequence[str], wire: str | None, api: str = ""
+    ) -> None:
+        self.api = api
         self.definition = definition
         self.name = definition.name
         self.recordings = recordings
@@ -80,6 +86,12 @@ class Subject:
             self.author = self._create(endpoint=_NOWHERE, key=CANARY)
         if self.sample is None and self.codec is not None:
             self.sample = sample_of(self.codec.name)
+
+    @cached_property
+    def others(self) -> Sequence[Subject]:
+        """The same dialect by each further API that it speaks. Recordings are of the first."""
+        apis: Mapping[str, Codec] = self.author.dialect.apis if isinstance(self.author, HttpProvider) and not self.api else {}
+        return [Subject(self.definition, recordings=(), damaged=(), wire=None, api=api) for api in apis]
 
     @property
     def codec(self) -> Codec | None:
@@ -275,7 +287,7 @@ class Subject:
         self.violations += [violation for violation in violations if violation not in self.violations]
 
     def _create(self, *, endpoint: str, key: str) -> Any:
-        config = _configuration(self.definition.config_type, endpoint=endpoint, key=key, model=self.model)
+        config = _configuration(self.definition.config_type, endpoint=endpoint, key=key, model=self.model, api=self.api)
         with self._variables(endpoint=endpoint, key=key):
             try:
                 return self.definition.create(config, {})
@@ -359,8 +371,8 @@ def _read(given: Path | str | Sequence[Path | str]) -> tuple[list[Recording], li
     return read, damaged
 
 
-def _configuration(config_type: type[Config], *, endpoint: str, key: str, model: str) -> Config:
-    known = {"api_key": key, "endpoint": endpoint, "model": model}
+def _configuration(config_type: type[Config], *, endpoint: str, key: str, model: str, api: str) -> Config:
+    known = {"api_key": key, "endpoint": endpoint, "model": model, **({"api": api} if api else {})}
     filled = [field for field in config_fields(config_type) if field.name in known or field.required or _is_credential(field)]
     values = {field.name: known[field.name] if field.name in known else _made_up(field) for field in filled}
     try:

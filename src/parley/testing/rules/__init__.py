@@ -98,8 +98,26 @@ def rules_for(subject: Subject, *, everything: bool = False) -> list[Rule]:
     return [rule for rule in RULES if whole or rule.scope == "provider"]
 
 
+# What a provider's wire has a part in: looked at for each API that it speaks. What the wall of faults shows is the wire's alone.
+_OF_EACH_API = frozenset(
+    {"one_ending", "one_error", "streamed_and_complete", "usage", "tool_calls", "one_cut", "statuses", "unsupported", "options"}
+    | {"strictness", "redaction", "conduct"}
+)
+
+
 async def look(rule: Rule, subject: Subject) -> list[Finding]:
-    """What one rule finds, at least one finding. A provider that fails where the rule expects no failure has failed it."""
+    """What one rule finds, at least one finding, of each API that the provider speaks. A provider that fails where the rule expects no
+    failure has failed it.
+    """
+    found = await _look(rule, subject)
+    for other in subject.others:
+        if rule.name in _OF_EACH_API or (rule.scope == "wire" and other.has_wire_of_its_own):
+            with_api = f"with api={other.api}: "
+            found += [structs.replace(finding, evidence=with_api + finding.evidence) for finding in await _look(rule, other)]
+    return found
+
+
+async def _look(rule: Rule, subject: Subject) -> list[Finding]:
     await subject.prepare()
     found: list[Finding] = []
     try:
