@@ -59,8 +59,9 @@ bench: $(READY) ## calls/s, stream events/s, memory per stream, start-up times
 faults: $(READY) ## sixteen faults of providers in three modes, through a route: who answers, and how
 	@$(BIN)/python -m tests.integration.route_wall
 
-deep: $(READY) ## the long forms: wide fuzzing
+deep: $(READY) ## the long forms: wide fuzzing, and ten million events with flat memory
 	@$(BIN)/pytest --hypothesis-profile=deep --timeout=0
+	@$(BIN)/python bench/soak.py
 
 clean: ## remove what was built (never data, configuration or keys)
 	rm -rf .venv .uv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

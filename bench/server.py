@@ -170,21 +170,25 @@ def measure(port: int, pid: int | None, key: str, *, model: str, stream: bool, o
 
 def measure_stored(port: int, pid: int, key: str, *, model: str, options: argparse.Namespace) -> dict[str, float]:
     """The same through sessions, one for each caller: question and answer are stored, the answer is streamed and logged."""
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-
-    def session() -> str:
-        provider, _, name = model.partition("/")
-        asked = json.dumps({"provider": provider, "model": name}).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/chat/session", asked, headers)
-        with urllib.request.urlopen(request) as reply:
-            return json.load(reply)["sessionId"]
 
     def load() -> Load:
         # New sessions for each run: a conversation that grows for ever would be measured by its length.
-        bodies: list[dict[str, object]] = [{"sessionId": session(), "message": MESSAGES[1]["content"]} for _ in range(options.callers)]
-        return Load(port, bodies, key, path=STORED)
+        return Load(port, new_chats(port, key, model=model, count=options.callers), key, path=STORED)
 
     return medians(load, pid, events=False, options=options)
+
+
+def new_chats(port: int, key: str, *, model: str, count: int) -> list[dict[str, object]]:
+    """A question each in so many sessions of their own."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    provider, _, name = model.partition("/")
+    asked = json.dumps({"provider": provider, "model": name}).encode()
+    bodies: list[dict[str, object]] = []
+    for _ in range(count):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/chat/session", asked, headers)
+        with urllib.request.urlopen(request) as reply:
+            bodies.append({"sessionId": json.load(reply)["sessionId"], "message": MESSAGES[1]["content"]})
+    return bodies
 
 
 def medians(make: Callable[[], Load], pid: int | None, *, events: bool, options: argparse.Namespace) -> dict[str, float]:
