@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
+# What starts a hundred times (a server in each test) is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run dev test check fmt docs proof bench faults deep clean
 
