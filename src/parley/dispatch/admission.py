@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,8 +26,8 @@ NOBODY = Caller()
 class Subject(Struct, frozen=True, kw_only=True):
     """One try, as limits see it. `key` says which of a provider's keys it takes ("" = its only one), never the key itself.
 
-    `may_wait`: nobody else can answer, so it is worth waiting for room at this provider. `tokens` is what it may use at most, as
-    nearly as that is known: the prompt, estimated, and the longest answer.
+    `may_wait`: nobody else can answer, so it is worth waiting for room at this provider; `patience_seconds` is for how long at most.
+    `tokens` is what it may use at most, as nearly as that is known: the prompt, estimated, and the longest answer.
     """
 
     provider: str
@@ -37,6 +38,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     tokens: int = 0
     priority: int = 0
     may_wait: bool = True
+    patience_seconds: float = inf
 
 
 class Reservation(Protocol):

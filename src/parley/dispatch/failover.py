@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from math import inf
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, structs
@@ -382,6 +383,7 @@ def _subject(caller: Caller, request: ChatRequest, *, target: Target, key: str, 
         tokens=expected_tokens(request),
         priority=caller.priority,
         may_wait=may_wait,
+        patience_seconds=inf if request.options.timeout is None else request.options.timeouts.total or inf,
     )
 
 

@@ -82,6 +82,7 @@ class _Asking(Ticket):
         super().__init__(plan.quotas, plan.keys, tenant=subject.user, priority=subject.priority)
         self.tokens = subject.tokens
         self.vendor = plan.vendor
+        self.patience_seconds = subject.patience_seconds
         if not subject.may_wait:
             self.not_for = plan.elsewhere
 
@@ -308,6 +309,8 @@ def _words(quota: Quota, whose: str, provider: str) -> str:
     kind = _KINDS[quota.key.rpartition(":")[2]][2]
     amount = f"{quota.limit:,} {'requests ' if quota.unit == 'slots' else ''}{kind}"
     takers = {"provider": f"{provider} takes", "key": f"each key of {provider} takes", "user": "your account may use"}
+    if quota.limit == 1:
+        amount = amount.replace("requests", "request").replace("tokens", "token")
     return f"{takers.get(whose, 'this API key may use')} at most {amount}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct, structs
@@ -23,12 +24,13 @@ REST_SECONDS: Final = 0.001
 class Ticket:
     """One who asks: what for, and in whose turn. `keys` are the quotas that may be in the way, `not_for` those not to wait for."""
 
-    __slots__ = ("ends_at", "keys", "not_for", "place", "priority", "quotas", "refusal", "refused_at", "tenant")
+    __slots__ = ("ends_at", "keys", "not_for", "patience_seconds", "place", "priority", "quotas", "refusal", "refused_at", "tenant")
 
     def __init__(self, quotas: Sequence[Quota], keys: frozenset[str], *, tenant: str = "", priority: int = 0) -> None:
         self.quotas = quotas
         self.keys = keys
         self.not_for: frozenset[str] = frozenset()
+        self.patience_seconds = inf
         self.tenant = tenant
         self.priority = priority
         self.refusal: Refusal | None = None
@@ -79,7 +81,7 @@ class Queue(Generic[AnyTicket]):
         """
         if not self._count or self._blocked.keys().isdisjoint(ticket.keys):
             given = refused or await self._attempt(ticket)
-            if isinstance(given, Receipt) or given.quota.key in ticket.not_for or self._hopeless(given, self.timeout_seconds):
+            if isinstance(given, Receipt) or given.quota.key in ticket.not_for or self._hopeless(given, self._patience(ticket)):
                 return given
             self._refuse(ticket, given)
         elif (in_the_way := self._in_the_way(ticket)).quota.key in ticket.not_for:
@@ -99,10 +101,11 @@ class Queue(Generic[AnyTicket]):
 
     async def _wait(self, ticket: AnyTicket) -> Receipt | Refusal:
         place = ticket.place = asyncio.get_running_loop().create_future()
-        ticket.ends_at = self._clock.now() + self.timeout_seconds
+        patience_seconds = self._patience(ticket)
+        ticket.ends_at = self._clock.now() + patience_seconds
         self._lanes.setdefault(ticket.priority, {}).setdefault(ticket.tenant, deque()).append(ticket)
         self._count += 1
-        alarm = self._clock.call_later(self.timeout_seconds, lambda: self._end(ticket))
+        alarm = self._clock.call_later(patience_seconds, lambda: self._end(ticket))
         if self._serving is None:
             self._serving = asyncio.get_running_loop().create_task(self._serve())
         self._news.set()
@@ -116,6 +119,10 @@ class Queue(Generic[AnyTicket]):
         finally:
             alarm.cancel()
             self._remove(ticket)
+
+    def _patience(self, ticket: AnyTicket) -> float:
+        """For how long it waits: as long as anybody may, but no longer than its answer is wanted."""
+        return min(self.timeout_seconds, ticket.patience_seconds)
 
     def _end(self, ticket: AnyTicket) -> None:
         """It has waited long enough."""

@@ -100,6 +100,15 @@ async def test_who_asks_for_that_provider_alone_waits_for_it(echo_directory: Pat
         assert (await waiting).provider == "echo"
 
 
+async def test_nobody_waits_for_longer_than_the_answer_is_wanted(echo_directory: Path) -> None:
+    async with client(echo_directory, ROUTE) as asking, aclosing(cast("Any", asking.stream("echo", "wait"))) as first:
+        while not isinstance(await anext(first), TextDelta):
+            pass
+        async with asyncio.timeout(10):
+            with pytest.raises(parley.LimitExceededError, match="at most 1 request at the same time"):
+                await asking.chat("echo", "Hello", options={"timeout": 0.05})
+
+
 async def test_what_failed_gives_back_what_it_took(echo_directory: Path) -> None:
     limits = '[[providers]]\nname = "echo"\nlimits = {requests_per_minute = 2, concurrency = 1}\n'
     async with client(echo_directory, limits) as asking:

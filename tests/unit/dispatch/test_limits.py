@@ -131,7 +131,7 @@ async def test_the_queue_is_bounded_and_says_so(clock: ManualClock) -> None:
     with pytest.raises(QueueFullError) as caught:
         await crowd.admission.admit(asked("bob"))
     assert caught.value.message.startswith(
-        "2 requests are waiting already, and no more can; acme takes at most 1 requests at the same time"
+        "2 requests are waiting already, and no more can; acme takes at most 1 request at the same time"
     )
     assert caught.value.retry_after
     assert await crowd.finish() == ["waiting"]
