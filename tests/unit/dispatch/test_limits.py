@@ -130,9 +130,7 @@ async def test_the_queue_is_bounded_and_says_so(clock: ManualClock) -> None:
         await crowd.ask(name, asked())
     with pytest.raises(QueueFullError) as caught:
         await crowd.admission.admit(asked("bob"))
-    assert caught.value.message.startswith(
-        "2 requests are waiting already, and no more can; acme takes at most 1 request at the same time"
-    )
+    assert caught.value.message.startswith("2 requests are waiting already, and no more can; acme takes at most 1 request at the same time")
     assert caught.value.retry_after
     assert await crowd.finish() == ["waiting"]
     await crowd.ask("now there is room", asked("bob"))
