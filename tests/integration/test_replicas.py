@@ -293,3 +293,26 @@ async def test_what_is_set_on_one_is_in_force_on_the_other(pair: Pair) -> None:
             await asyncio.sleep(0.02)
     audit = await pair.there.request("GET", "/api/v1/admin/audit", token=pair.token)
     assert audit.json()["items"][0]["subject"] == "wide"
+
+
+async def test_a_server_that_is_told_to_end_finishes_what_is_read_elsewhere(pair: Pair) -> None:
+    session_id = await pair.here.session(pair.token, provider="openai-compatible")
+    reader = Reader()
+    reading = asyncio.create_task(reader.read(pair, session_id))
+    await soon(reader.ready.wait())
+    async with socket_of(pair.there, pair.token) as socket:
+        await socket.say("resume", sessionId=session_id)
+        await socket.until("token")
+        ending = asyncio.create_task(pair.here.stop())
+        await pair.here.said("ending")
+        for _ in range(2):
+            await socket.until("token")
+        await socket.say("cancel", sessionId=session_id)
+        assert (await socket.until("done"))["finishReason"] == "cancelled"
+        assert await soon(ending) == 0
+        await soon(reading)
+        assert folded(socket.heard).text == (await pair.messages(session_id))[-1]["content"]
+
+    # The tables are of a newer version since a test before: whoever is started anew does not guess what they mean.
+    with pytest.raises(AssertionError, match="another version"):
+        await pair.here.start()
