@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from parley.provider import (
+    USUAL_TYPES,
     Capabilities,
     ChatRequest,
     Config,
@@ -54,6 +55,7 @@ provider = Dialect(
     description="Mistral's own models, hosted in Europe",
     config=MistralConfig,
     wire=MistralChat(
+        image_types=USUAL_TYPES,
         max_tokens_field="max_tokens",
         stream_usage=False,  # usage comes unasked, and unknown fields are refused with 422
         reasoning_field="thinking",

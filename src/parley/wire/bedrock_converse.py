@@ -23,6 +23,7 @@ from parley.wire.bedrock_converse_reply import ConverseDecoder, decode_converse_
 from parley.wire.bedrock_embeddings import BedrockEmbeddings
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings
+from parley.wire.image_types import USUAL_TYPES, check_image_types
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import json_text, list_of, object_of, text_of
 from parley.wire.schema_report import FORMAT_PATH, SchemaReport
@@ -64,6 +65,7 @@ class BedrockConverse(BedrockEmbeddings):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        check_image_types(request, USUAL_TYPES, target=target)
         warnings = EncodingWarnings()
         # An address of the service holds a colon ("…-v1:0") and, as an ARN, slashes: all of it is one segment of the path.
         path = f"/model/{quote(target.model, safe='')}/converse{'-stream' if stream else ''}"

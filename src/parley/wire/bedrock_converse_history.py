@@ -122,8 +122,6 @@ class ConverseHistory:
         if isinstance(part, ImagePart) and part.detail not in {None, "auto"}:
             self._warnings.add("image_detail_dropped", f"{self._target.provider} knows no detail of images; it was left out")
         kind = part.media_type.partition(";")[0].strip().lower()
-        if isinstance(part, ImagePart) and part.detail not in {None, "auto"}:
-            self._warnings.add("image_detail_dropped", f"{self._target.provider} knows no detail of images; it was left out")
         if isinstance(part, ImagePart) or kind.startswith("image/"):
             return {"image": {"format": self._format(_IMAGES, kind or "image/png"), "source": self._source(part)}}
         if kind.startswith("video/"):

@@ -21,6 +21,7 @@ from parley.wire.cohere_embeddings import CohereEmbeddings
 from parley.wire.cohere_v2_reply import CohereDecoder
 from parley.wire.errors import plain_words
 from parley.wire.history import EncodingWarnings, ToolIds, data_url, own_data, result_media, result_text
+from parley.wire.image_types import USUAL_TYPES, check_image_types
 from parley.wire.json_events import decode_object
 from parley.wire.json_values import count_of, json_text, list_of, object_of, text_of
 from parley.wire.openai_chat_encode import misplaced
@@ -74,6 +75,7 @@ class CohereV2(CohereEmbeddings):
 
     def encode(self, request: ChatRequest, *, target: Target, stream: bool) -> HttpRequest:
         """See parley.contract.codec.Codec."""
+        check_image_types(request, USUAL_TYPES, target=target)
         warnings = EncodingWarnings()
         return HttpRequest(
             method="POST",

@@ -10,7 +10,10 @@ from parley.contract.messages import ImagePart, Part, ToolResult
 from parley.contract.request import ChatRequest
 
 USUAL_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""What OpenAI and Anthropic take: https://platform.openai.com/docs/guides/images, https://docs.claude.com/en/docs/build-with-claude/vision."""
+"""What OpenAI, Anthropic, Bedrock, Cohere and Mistral take: https://platform.openai.com/docs/guides/images,
+https://docs.claude.com/en/docs/build-with-claude/vision, https://docs.cohere.com/docs/image-inputs, https://docs.mistral.ai/capabilities/vision
+(read 2026-11-25).
+"""
 GEMINI_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 """https://ai.google.dev/gemini-api/docs/image-understanding#supported-formats (read 2026-11-25)."""
 _OTHER_NAMES = {"image/jpg": "image/jpeg"}
