@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from parley.server.boundary import TrustedProxies
 from parley.server.metrics import Metrics
 from parley.server.policy import MEBIBYTE
 from parley.server.routes.system import SystemRoutes
+
+from ..integration.server_inside import server_inside
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -89,9 +94,10 @@ def test_the_image_runs_as_nobody_and_writes_to_its_volume_alone() -> None:
 
 
 def test_what_the_image_is_built_from_is_there() -> None:
-    for word, rest in instructions():
-        if word == "COPY" and not rest.startswith("--from"):
-            assert all((ROOT / source).exists() for source in rest.split()[:-1]), rest
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")}
+    copied = {source for word, rest in instructions() if word == "COPY" and "--from" not in rest for source in rest.split()[:-1]}
+    assert copied == let_in
+    assert all((ROOT / source).exists() for source in copied)
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for extra in re.findall(r"--extra (\w+)", (DEPLOY / "Containerfile").read_text(encoding="utf-8")):
         assert re.search(rf"^{extra} = \[", text, re.MULTILINE), extra
@@ -192,3 +198,22 @@ def test_proxies_take_what_parley_takes(name: str) -> None:
 def test_a_proxy_that_is_not_named_is_not_believed() -> None:
     scope = {"client": ("203.0.113.5", 1), "headers": [(b"x-forwarded-for", b"198.51.100.1")]}
     assert TrustedProxies([]).client_address(scope) == "203.0.113.5"
+
+
+async def test_the_guides_backup_of_a_running_server_is_whole(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "guides" / "deploy.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    before, after = tmp_path / "before", tmp_path / "after"
+    (after / "data").mkdir(parents=True)
+    before.mkdir()
+    async with server_inside(before) as server:
+        token = (await server.sign_up("ada")).token
+        session_id = await server.session(token)
+        await server.answer(token, session_id, "code")
+        done = subprocess.run([sys.executable, "-W", "error", "-c", example], cwd=before, check=False, capture_output=True, text=True)  # noqa: ASYNC221
+        assert done.returncode == 0, done.stderr
+    shutil.copy(before / "backup.db", after / "data" / "parley.db")
+    shutil.copy(before / "data" / "jwt-secret", after / "data" / "jwt-secret")
+    async with server_inside(after) as server:
+        messages = await server.request("GET", f"/api/v1/chat/sessions/{session_id}/messages", token=token)
+        assert len(messages.json()["items"]) == 2
