@@ -134,6 +134,13 @@ async def test_a_key_in_the_env_file_is_taken_too_and_a_broken_one_changes_nothi
     developer.write(".env", "this is no assignment\n")
     await developer.told("broken", ".env")
     assert (await developer.listed())["acme"]["status"] == "ready"
+    developer.write(".env", "ACME_API_KEY=ak-of-the-developer\n")
+    await developer.told("reloaded", ".env")
+    developer.write("parley.toml", '[[routes]]\nname = "fast"\ntargets = [{ model = "nobody/x" }]\n')
+    await developer.told("broken", "(fast).targets[0].model", "what was there before goes on")
+    assert (await developer.listed())["acme"]["status"] == "ready"
+    developer.write("parley.toml", '[[routes]]\nname = "fast"\ntargets = [{ model = "acme/m-1" }]\n')
+    await developer.told("reloaded", "parley.toml")
     assert "ak-of-the-developer" not in developer.server.output
 
 
