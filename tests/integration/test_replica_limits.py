@@ -70,6 +70,9 @@ async def _share(servers: list[ServerProcess], redis: PrivateRedis) -> None:
     second = await completion(there, bob, temperature=0)
     assert [reply.headers["x-parley-cache"] for reply in (first, second)] == ["miss", "hit"]
 
+    async with asyncio.timeout(20):
+        while "parley_replicas 2.0" not in (await there.request("GET", "/metrics")).body.decode():  # noqa: ASYNC110 - within seconds
+            await asyncio.sleep(0.05)
     redis.freeze()
     began = time.monotonic()
     replies = await asyncio.gather(*(completion(there, bob) for _ in range(20)))

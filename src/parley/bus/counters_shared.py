@@ -40,9 +40,12 @@ class SharedCounters:
         now: Callable[[], float] | None = None,
         command_seconds: float = COMMAND_SECONDS,
         return_seconds: float = RETURN_SECONDS,
+        known_replicas: Callable[[], int] = lambda: 1,
     ) -> None:
+        """`known_replicas`: how many processes others have heard of; the more of them count."""
         self.on_settled: Callable[[], None] = lambda: None
-        self.replicas = 1
+        self._counted = 1
+        self._known_replicas = known_replicas
         self.lost = False
         self._return_seconds = return_seconds
         self._redis = RedisCounters(redis, prefix=prefix, now=now, command_seconds=command_seconds)
@@ -50,6 +53,11 @@ class SharedCounters:
         self._memory = MemoryCounters(now or time.monotonic)
         self._shares: dict[Quota, Quota] = {}
         self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def replicas(self) -> int:
+        """How many processes count together, as was last known."""
+        return max(1, self._counted, self._known_replicas())
 
     async def reserve(self, quotas: Sequence[Quota], tokens: int) -> Receipt | Refusal:
         """From Redis, else from this process's share. Never waits longer than a command may take."""
@@ -87,7 +95,7 @@ class SharedCounters:
     async def _beat(self) -> None:
         while True:
             try:
-                self.replicas = max(1, await self._redis.beat())
+                self._counted = await self._redis.beat()
             except CountersLostError as error:
                 self._lose(error)
             else:

@@ -15,7 +15,8 @@ def shared_by(metrics: Metrics, bus: MemoryBus | RedisBus) -> Shared:
         from parley.bus.cache_redis import RedisCache
         from parley.bus.counters_shared import SharedCounters
 
-        counters, cache = SharedCounters(bus.redis, prefix=bus.prefix), RedisCache(bus.redis, prefix=bus.prefix)
+        counters = SharedCounters(bus.redis, prefix=bus.prefix, known_replicas=lambda: bus.replicas)
+        cache = RedisCache(bus.redis, prefix=bus.prefix)
     shared = Shared(counters=counters, cache=cache, on_refused=metrics.refused, on_lookup=metrics.looked_up)
     metrics.watch("parley_queue_waiting", "Requests that wait for room under a limit", lambda: shared.limiter.waiting)
     metrics.watch("parley_limits_local", "1 while limits hold for each replica by itself: Redis is lost", lambda: int(shared.local))

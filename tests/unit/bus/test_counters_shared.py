@@ -69,11 +69,15 @@ async def test_two_processes_share_one_limit(private: PrivateRedis) -> None:
 
 async def test_each_keeps_to_its_share_while_redis_is_lost(private: PrivateRedis) -> None:
     async with Redis.from_url(private.url) as redis:
-        first, second = [SharedCounters(redis, prefix=PREFIX, command_seconds=0.3, return_seconds=0.05) for _ in range(2)]
+        known: list[int] = []
+        first, second = [
+            SharedCounters(redis, prefix=PREFIX, command_seconds=0.3, return_seconds=0.05, known_replicas=lambda: max(known, default=1))
+            for _ in range(2)
+        ]
         held = await granted(first, SLOTS, 2)
         await granted(second, SLOTS, 1)
         await until(lambda: second.replicas == 2)
-        first.replicas = second.replicas  # as it would hear with its next beat, in seconds
+        known.append(2)  # the first would hear of the second with its next beat, in seconds; the bus has heard already
         private.freeze()
         began = time.monotonic()
         assert len(await granted(first, TEN, 100)) == 5
