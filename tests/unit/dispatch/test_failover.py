@@ -154,6 +154,7 @@ def busy() -> OverloadedError:
     [
         (RateLimitError("slow down"), 2),
         (RateLimitError("slow down", retry_after=60), 1),
+        (RateLimitError("slow down", retry_after=8), 1),
         (ServerError("oops", status=500), 2),
         (busy(), 2),
         (ConnectionLostError("reset"), 2),
