@@ -14,7 +14,7 @@ STEPS = st.lists(st.tuples(WORDS, st.integers(0, 5)), max_size=60)
 
 
 class History:
-    """What happened to a circuit; `tries` are under way, each with its beginning and its number as a probe; `probe` is who finds out now."""
+    """What happened to a circuit. `tries` are under way, each with its beginning and its number as a probe; `probe` is the one that counts."""
 
     def __init__(self, jitter: float) -> None:
         self.circuit = Circuit(lambda: jitter)
@@ -67,6 +67,22 @@ def test_any_history(steps: list[tuple[str, int]], jitter: float) -> None:
         assert history.circuit.seconds_to_rest(history.now) <= LONGEST_REST_SECONDS
     if not history.probe:
         assert history.circuit.ready(history.now + LONGEST_REST_SECONDS)
+
+
+def test_a_probe_that_ends_late_says_nothing_of_a_later_one() -> None:
+    circuit = Circuit(lambda: 0.0)
+    for _ in range(FAILURES):
+        circuit.failed(0.0)
+    first = circuit.begin(6.0)
+    circuit.succeeded(began_at=6.0)  # of somebody who asked as a last resort
+    for _ in range(FAILURES):
+        circuit.failed(7.0)
+    second = circuit.begin(30.0)
+    assert 0 < first < second
+    circuit.left(first)
+    assert not circuit.ready(31.0)
+    circuit.left(second)
+    assert circuit.ready(31.0)
 
 
 def test_it_opens_with_the_third_failure_and_rests_longer_each_time() -> None:
