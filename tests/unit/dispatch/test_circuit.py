@@ -14,7 +14,7 @@ STEPS = st.lists(st.tuples(WORDS, st.integers(0, 5)), max_size=60)
 
 
 class History:
-    """What happened to a circuit. `tries` are under way, each with its beginning and its number as a probe; `probe` is the one that counts."""
+    """`tries` are under way, each with its beginning and its number as a probe; `probe` is the one that counts."""
 
     def __init__(self, jitter: float) -> None:
         self.circuit = Circuit(lambda: jitter)
