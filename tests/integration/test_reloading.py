@@ -252,6 +252,7 @@ async def test_a_running_server_takes_its_files_on_a_signal_and_on_request_as_a_
             developer.write(".env", "LOG_LEVEL=debug\n")
             await signalled("LOG_LEVEL", "counts from the next start on")
             assert await generation() == 4
+            assert b"parley_configuration_generation 4.0" in (await server.request("GET", "/metrics")).body
 
             audit = (await server.request("GET", "/api/v1/admin/audit", token=developer.token)).json()["items"]
             assert [(entry["action"], (entry["by"] or {}).get("username")) for entry in audit] == [

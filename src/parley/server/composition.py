@@ -111,6 +111,7 @@ class Services(Struct, kw_only=True):
             return configuration.client
 
         messages, stored = Messages(database), StoredGenerations(database)
+        metrics.watch("parley_configuration_generation", "How many configurations this process has had", lambda: configuration.generation)
         metrics.watch_bus(connected=lambda: bus.connected, replicas=lambda: bus.replicas)
         generations = Generations(
             stored,
