@@ -61,14 +61,14 @@ async def test_two_servers_share_one_limit_and_survive_the_loss_of_redis(tmp_pat
 async def _share(servers: list[ServerProcess], redis: PrivateRedis) -> None:
     here, there = servers
     ada = (await here.sign_up("ada")).token
-    bob = (await here.sign_up("bob")).token
+    bob, cleo = (await here.sign_up("bob")).token, (await here.sign_up("cleo")).token
     replies = await asyncio.gather(*(completion(servers[number % 2], ada) for number in range(100)))
     assert Counter(reply.status for reply in replies) == {200: 10, 429: 90}
     assert all(0 < int(reply.headers["retry-after"]) <= 60 for reply in replies if reply.status == 429)
 
-    first = await completion(here, bob, temperature=0)
-    second = await completion(there, bob, temperature=0)
-    assert [reply.headers["x-parley-cache"] for reply in (first, second)] == ["miss", "hit"]
+    assert (await completion(here, cleo, temperature=0)).headers["x-parley-cache"] == "miss"
+    found = [(await completion(there, cleo, temperature=0)).headers["x-parley-cache"] for _ in range(5)]
+    assert "hit" in found  # it is written soon after the answer, not before it
 
     async with asyncio.timeout(20):
         while "parley_replicas 2.0" not in (await there.request("GET", "/metrics")).body.decode():  # noqa: ASYNC110 - within seconds
