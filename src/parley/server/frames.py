@@ -14,6 +14,7 @@ from parley.services.events import ErrorEvent, Frame, HeartbeatEvent
 from parley.telemetry import scrub
 
 _encoder = json.Encoder()
+MAX_JOINED_BYTES: Final = 16_384
 HEARTBEAT: Final = Heartbeat(b"data: " + _encoder.encode(HeartbeatEvent()) + b"\n\n")
 
 
@@ -32,13 +33,21 @@ def read_event_id(text: str) -> tuple[str, int] | None:
 
 
 async def encode_frames(frames: AsyncGenerator[Frame], message_id: str) -> AsyncGenerator[bytes]:
-    """Every frame as it comes. What goes wrong on the way here is the last event: the status has long been sent."""
+    """Every frame as it comes, with those that are there already. What goes wrong on the way here is the last event: the status has
+    long been sent.
+    """
     seq = 0
+    joined = b""
     try:
         async with aclosing(frames):
             async for frame in frames:
                 seq = frame.acknowledged_seq or seq
-                yield encode_frame(frame, message_id)
+                joined += encode_frame(frame, message_id)
+                if not frame.more or len(joined) > MAX_JOINED_BYTES:
+                    yield joined
+                    joined = b""
+        if joined:
+            yield joined
     except ParleyError as error:
         event = ErrorEvent(
             message=scrub(error.message),
@@ -48,4 +57,4 @@ async def encode_frames(frames: AsyncGenerator[Frame], message_id: str) -> Async
             message_id=message_id,
             seq=seq,
         )
-        yield encode_frame(Frame(event), message_id)
+        yield joined + encode_frame(Frame(event), message_id)

@@ -161,7 +161,7 @@ class Answer:
                     if position == self.last_seq and self.over.done():
                         yield Frame(event, position)
                         return
-                    yield Frame(event)
+                    yield Frame(event, more=position < self.last_seq)
                 if self.over.done():
                     return
                 if min(position, self._stored) > acknowledged:

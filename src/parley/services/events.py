@@ -228,10 +228,14 @@ ChatEvent: TypeAlias = LoggedEvent | HeartbeatEvent | SnapshotEvent
 
 
 class Frame(NamedTuple):
-    """One step of a stream: an event, and up to which `seq` everything is stored, where that is news. At least one of the two."""
+    """One step of a stream: an event, and up to which `seq` everything is stored, where that is news. At least one of the two.
+
+    `more` says that another is there already, and may be sent with it.
+    """
 
     event: ChatEvent | None
     acknowledged_seq: int | None = None
+    more: bool = False
 
 
 def shown_parts(parts: Iterable[Part]) -> list[ShownPart]:

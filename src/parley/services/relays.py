@@ -142,7 +142,8 @@ class _Relay:
                     if len(self._pending) >= MAX_PENDING:
                         _logger.warning("a reader on another replica does not keep up; it begins anew", message_id=self._answer.message.id)
                         return
-                    self._pending.append(frame)
+                    # What is there at once here may come in two messages there.
+                    self._pending.append(Frame(frame.event, frame.acknowledged_seq) if frame.more else frame)
                     self._news.set()
         finally:
             self._whole = True

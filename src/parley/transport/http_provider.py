@@ -13,13 +13,12 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct, structs
 
 from parley.contract.capabilities import Capabilities, ExtraOption, Limits, Model
-from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, Embeds, KnowsWhole, ListsModels
+from parley.contract.codec import Auth, ChoosesCodec, Codec, CountsTokens, Embeds, ListsModels
 from parley.contract.config import Config, config_fields
 from parley.contract.embeddings import EmbeddingRequest, Embeddings
 from parley.contract.errors import (
     AuthenticationError,
     ConfigurationError,
-    ConnectionLostError,
     ErrorCode,
     FieldProblem,
     InvalidRequestError,
@@ -52,14 +51,13 @@ from parley.transport.settings import (
     setting_problems,
     url_problem,
 )
+from parley.transport.stream_reading import StreamReading
 
 if TYPE_CHECKING:
     from parley.transport.client import HttpClient, HttpResponse
 
 DEFAULT_CONNECT_SECONDS = 10.0
 LOCAL_CONNECT_SECONDS = 2.0
-LINGER_SECONDS = 2.0
-"""So long the counts of an answer that is whole are waited for."""
 TEST_SECONDS = 15.0
 """So long a connection test may take before it says that the provider is silent."""
 
@@ -220,8 +218,8 @@ class HttpProvider(Provider):
                 if warnings:
                     yield warnings
                 decoder = self.wire.decoder(request, head)
-                ending = decoder if isinstance(decoder, KnowsWhole) else None
-                while data := await _read_or_end(response, ending):
+                reading = StreamReading(response, decoder)
+                while data := await reading.next():
                     events = decoder.feed(data)
                     if events:
                         if phase == "first_token" and not all(type(event) in _BEFORE_CONTENT for event in events):
@@ -482,16 +480,3 @@ def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
 
 def _warnings(request: HttpRequest) -> list[Event]:
     return [WarningRaised(warning=warning) for warning in request.warnings]
-
-
-async def _read_or_end(response: HttpResponse, decoder: KnowsWhole | None) -> bytes:
-    """The next bytes of a stream. A connection that breaks is the end of it: the decoder knows whether the answer was whole. Where it
-    is, and the server sends neither more nor the end, that is the end after a moment.
-    """
-    try:
-        if decoder is None or not decoder.whole:
-            return await response.read()
-        async with asyncio.timeout(LINGER_SECONDS):
-            return await response.read()
-    except (ConnectionLostError, TimeoutError):
-        return b""

@@ -44,3 +44,14 @@ async def test_a_failure_on_the_way_is_the_last_event_and_closes_the_source() ->
     assert (last["type"], last["code"], last["seq"], last["retryable"]) == ("error", "storage_unavailable", 1, True)
     assert "sk-abcdefgh" not in last["message"]
     assert closed == [True]
+
+
+async def test_what_is_there_already_is_sent_together() -> None:
+    async def frames() -> AsyncGenerator[Frame]:
+        yield Frame(token("a", 1))
+        yield Frame(token("b", 2), more=True)
+        yield Frame(token("c", 3), more=True)
+        yield Frame(token("d", 4), 4)
+
+    alone = [encode_frame(Frame(token(text, seq), 4 if seq == 4 else None), "m") for seq, text in enumerate("abcd", 1)]
+    assert [sent async for sent in encode_frames(frames(), "m")] == [alone[0], b"".join(alone[1:])]
