@@ -76,7 +76,8 @@ async def test_what_is_held_is_whole_and_what_is_not_ends_in_the_wires_own_error
         assert held.headers["x-parley-attempts"] == "2"
         assert held.headers["x-parley-fallback"].startswith("asked=first/m; actual=second/m; reason=")
     # Its circuit opened with the third cut; configured anew it is asked again.
-    await route.server.services.providers.reload(route.server.services.providers.client.registry)
+    configuration = route.server.services.configuration
+    await configuration.replace(configuration.client.registry)
     for path in WIRES:
         cut = await route.ask(path, guard="error")
         assert (cut.status, cut.headers["x-parley-provider"]) == (200, "first")
