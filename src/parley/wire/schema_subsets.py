@@ -3,7 +3,8 @@
 OpenAI: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas. Anthropic, and Bedrock in the same words:
 https://docs.claude.com/en/docs/build-with-claude/structured-outputs#json-schema-limitations. Gemini: https://ai.google.dev/api/caching#Schema.
 Cohere: https://docs.cohere.com/docs/structured-outputs#unsupported-schema-features. llama.cpp, and Ollama which is built on it:
-https://github.com/ggml-org/llama.cpp/tree/master/grammars#json-schemas--gbnf (all read 2026-11-25).
+https://github.com/ggml-org/llama.cpp/tree/master/grammars#json-schemas--gbnf.
+Compared with its page on 2026-11-25: Cohere's. The others are known from earlier reading; no recording shows what a vendor refuses.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Vertex AI's `predict`, by which Google's cloud makes embeddings. Knows no token and opens nothing.
 
-https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api (read 2026-11-25).
+https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api. No recording of it is at hand: claimed.
 """
 
 from __future__ import annotations
