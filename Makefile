@@ -34,7 +34,7 @@ dev: $(READY) ## the same, with every provider's traffic logged (scrubbed) and p
 
 test: $(READY) ## all tests; no key, no service, no network needed
 	@$(BIN)/python build_page.py --test
-	@$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest -n 4 --no-loadscope-reorder
 
 check: $(READY) ## style, types, architecture, and whether generated docs are current
 	@$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -90,20 +91,29 @@ SPREAD = {"contract/test_checked.py", "docs/test_selections.py", "unit/cli/test_
 """Files of many slow tests that share nothing: they go to all workers. The tests of any other file stay together, with its fixtures."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several workers (`-n 4`), each takes a file at a time, but for those that are spread."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FileByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return nodeid if file.removeprefix("tests/") in SPREAD else file
+
+    return FileByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`-m unit`, `-m contract`, `-m integration` and `-m e2e` follow the folders; the museum is of the contract.
 
     The suites whose single tests take longest come first, so that several workers end together.
     """
     order = list(BUDGET_SECONDS)
-    places = {item: Path(str(item.fspath)).relative_to(Path(__file__).parent) for item in items}
-    items.sort(key=lambda item: order.index(places[item].parts[0]))
-    for number, item in enumerate(items):
-        place = places[item]
-        folder = place.parts[0]
-        if folder in {"unit", "contract", "integration", "e2e"}:
-            item.add_marker(folder)
-        elif folder == "museum":
+    folders = {item: Path(str(item.fspath)).relative_to(Path(__file__).parent).parts[0] for item in items}
+    items.sort(key=lambda item: order.index(folders[item]))
+    for item in items:
+        if folders[item] in {"unit", "contract", "integration", "e2e"}:
+            item.add_marker(folders[item])
+        elif folders[item] == "museum":
             item.add_marker("contract")
-        group = f"{place}-{number}" if place.as_posix() in SPREAD else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))

@@ -21,6 +21,7 @@ def test_example_runs(example: CodeExample, tmp_path: Path) -> None:
         return
     program = tmp_path / "example.py"
     program.write_text(example.source)
+    (tmp_path / "data").mkdir()  # as it is where a server ran
     done = subprocess.run([sys.executable, str(program)], check=False, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr

@@ -196,7 +196,7 @@ class Call:
                 self._conclude()
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
-            if not self._over:
+            if not self._over and not (cancelled and self._task.cancelling()):  # at the end of a program every task is cancelled
                 blame(error, surroundings.conduct)
                 if self._fold.finished is not None:
                     surroundings.conduct.violated("error_after_end", f"{type(error).__name__} was raised after the end of the reply")
