@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -19,6 +20,11 @@ import pytest
 SECONDS = 20.0
 CTRL_C, CTRL_D = "\x03", "\x04"
 PROMPT = "› "
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # shells have what runs in the background ignore it, and children inherit that
 
 
 class Terminal:
@@ -34,7 +40,7 @@ class Terminal:
             stderr=slave,
             env={**os.environ, "TERM": "xterm-256color"},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - so that the keyboard's Ctrl-C is a signal
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - so that the keyboard's Ctrl-C is a signal
         )
         os.close(slave)
         self._output = b""
